@@ -320,6 +320,7 @@ MEANINGS: dict[str, str] = {
     "turn_send_failed": "the send was refused or not accepted; see `send` and `error`",
     "unknown_schema_command": "--command is not a command",
     "wait_condition_conflict": "--any cannot be combined with --all",
+    "usage_limit_reached": "the agent is at a usage limit that --on-limit does not wait for",
     "wait_timeout": "the maximum time is reached; see pending",
     "when_requires_text": "--when takes --text or --text-file, without --force or --replace-draft",
     "worktree_conflict": "flags for the worktree that exclude each other",

@@ -44,6 +44,7 @@ class Args(Struct, kw_only=True):
     poll_interval: flags.PollInterval = 30
     max_polls: flags.MaxPolls = 120
     timeout_seconds: Annotated[int, Flag(help="maximum wait after the call", minimum=1)] = 0
+    on_limit: flags.OnLimit = ""
     capture_lines: Annotated[int, Flag(help="number of pane lines for the capture step", minimum=1)] = 220
     summary: Annotated[bool, Flag(help="summary instead of lines in the capture step")] = False
     summary_style: flags.SummaryStyle = "ops"

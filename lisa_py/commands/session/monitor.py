@@ -52,6 +52,7 @@ class Args(Struct, kw_only=True):
     auto_recover: flags.AutoRecover = False
     recover_max: flags.RecoverMax = 1
     recover_budget: flags.RecoverBudget = None
+    on_limit: flags.OnLimit = ""
     verbose: Annotated[bool, Flag(help="one line per poll on stderr")] = False
 
 
@@ -129,11 +130,12 @@ COMMAND = Command(
         "monitor_crashed",
         "monitor_stuck",
         "monitor_not_found",
+        "usage_limit_reached",
     ),
     exits={
         0: "it completed, waits for input, or a --until-... condition is met",
         1: "refused",
-        2: "crashed, stuck, not found, time or polls exhausted, or not as --expect requires",
+        2: "crashed, stuck, not found, at a usage limit, time or polls exhausted, or not as --expect requires",
         130: "Ctrl-C; the session keeps running",
     },
     example="""\

@@ -81,6 +81,12 @@ def find_continuation(ref: SessionRef) -> OutboxText | None:
     return next((each for each in texts if each.at_limit and each.state == "queued"), None)
 
 
+def is_withdrawn(ref: SessionRef, identity: str) -> bool:
+    """Return True if the text was taken back. Raise LisaError(outbox_read_failed)."""
+    found = outbox_records.registry(ref).read().find(identity)
+    return found is not None and found.state == "withdrawn"
+
+
 def withdraw_continuations(ctx: Context, ref: SessionRef) -> int:
     """Take back the texts that wait; return their number. Raise LisaError of queue.STORE_ERRORS."""
     withdrawn = 0

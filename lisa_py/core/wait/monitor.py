@@ -142,13 +142,17 @@ class _MonitorRun:
             status = self._read()[1]
             now = clock.monotonic()
             found = find_stop(self._rules, status, self._marker_found)
+            held = self._seconds_held(status)
+            if found is not None and found.reason == "usage_limit" and held:
+                found = None
             is_due = now >= next_report_at
-            last = now >= deadline or (is_due and self._rules.counts_polls and polls + 1 >= max_polls)
+            counts = self._rules.counts_polls and not held
+            last = now >= deadline or (is_due and counts and polls + 1 >= max_polls)
             changed = before not in ("", _comparison_key(status))
             before = _comparison_key(status)
             degraded_only = degraded_only and status.session_state == "degraded"
             if is_due or last or found:
-                polls += 1
+                polls += not held
                 next_report_at = now + next_interval(self._rules, status)
             reported = bool(is_due or last or found or changed)
             yield Poll(polls, status, changed, now - self._began, reported)
@@ -156,8 +160,14 @@ class _MonitorRun:
                 return self._make_stop_summary(found, polls, status)
             if last:
                 return self._make_timeout_summary(polls, status, degraded_only)
-            pause = min(next_report_at, deadline) - now
+            pause = min(next_report_at, deadline, now + held if held else deadline) - now
             self._waiter.wait(min(pause, self._longest_pause(status)))
+
+    def _seconds_held(self, status: Status) -> float:
+        """Return the seconds for which the usage limit of the agent is waited for."""
+        if status.waiting_for != "limit":
+            return 0.0
+        return max(0.0, self._rules.limit_until - self._ctx.clock.now())
 
     def _read(self) -> tuple[Evidence, Status]:
         self._waiter.start_read()

@@ -38,6 +38,10 @@ class StopRules(Struct, frozen=True, kw_only=True):
     recover_max: int = 1
     recover_budget: int = 0
     """Polls over all rounds; 0: no limit."""
+    stop_at_limit: bool = False
+    """Stop at a usage limit with its own reason."""
+    limit_until: float = 0.0
+    """Unix time until which a usage limit is waited for."""
     agent: str = "auto"
     mode: str = "auto"
 
@@ -127,7 +131,7 @@ def find_stop(rules: StopRules, status: Status, marker_found: Callable[[], bool]
     """Return the first rule that is met; None: continue."""
     found = _find_met_rule(rules, status, marker_found)
     accepted = ACCEPTED_REASONS.get(rules.expect)
-    if found is None or accepted is None or found.reason in accepted:
+    if found is None or accepted is None or found.reason in (*accepted, "usage_limit"):
         return found
     return Stop(f"expected_{rules.expect}_got_{found.reason}", 2, "monitor_expectation_mismatch")
 
@@ -144,6 +148,8 @@ def _find_met_rule(rules: StopRules, status: Status, marker_found: Callable[[], 
         return Stop(state)
     if state in TERMINAL_STATES:
         return Stop(state, 2, f"monitor_{state}")
+    if status.waiting_for == "limit" and rules.stop_at_limit:
+        return Stop("usage_limit", 2, "usage_limit_reached")
     if state == "waiting_input" and rules.stop_on_waiting:
         if not rules.waiting_requires_turn_complete:
             return Stop("waiting_input")

@@ -199,7 +199,8 @@ class _AutopilotRunner:
             stop_on_waiting=interactive,
             expect="any" if interactive else "terminal",
         )
-        found = monitor_report.monitor_and_report(self._ctx, self._ref(), rules, ReportOptions(stream=self._stream))
+        outputs = ReportOptions(stream=self._stream, on_limit=options.on_limit)
+        found = monitor_report.monitor_and_report(self._ctx, self._ref(), rules, outputs)
         if found.error_code is not UNSET:
             raise AutopilotStepError(
                 found.error_code, f"the session is {found.final_state} ({found.exit_reason})", 2, found
@@ -290,7 +291,8 @@ class _AutopilotRunner:
     def _save_progress(self, *, finished: bool = False) -> AutopilotRun:
         """Return the current summary, as written to the log."""
         values: dict[str, Any] = msgspec.structs.asdict(self._options)
-        values |= {"session": self._session or UNSET, "lane": self._options.lane or UNSET, **self._steps}
+        values |= {"session": self._session or UNSET, "lane": self._options.lane or UNSET}
+        values |= {"on_limit": self._options.on_limit or UNSET, **self._steps}
         failed, earlier = self._failed, self._earlier
         summary = AutopilotRun(
             **values,

@@ -13,6 +13,7 @@ from lisa_py import agents
 from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES
+from lisa_py.contract.session_settings import ON_LIMIT
 from lisa_py.core.context import Context
 from lisa_py.core.inputs import InputError, Inputs
 from lisa_py.core.planning import goals
@@ -28,6 +29,7 @@ _CHOICES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "mode": (MODES, MODE_ALIASES),
     "nested_policy": (POLICIES, {}),
     "nesting_intent": (INTENTS, INTENT_ALIASES),
+    "on_limit": (ON_LIMIT, {}),
     "summary_style": (("terse", "ops", "debug"), {}),
 }
 

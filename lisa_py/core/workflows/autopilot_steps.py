@@ -38,6 +38,7 @@ class AutopilotOptions(Answer):
     token_budget: int
     kill_after: bool
     timeout_seconds: int
+    on_limit: str
 
 
 class SpawnStepResult(SpawnSummary):
@@ -133,6 +134,7 @@ class AutopilotRun(Answer):
     summary_style: str
     token_budget: int
     timeout_seconds: int
+    on_limit: str | UnsetType = UNSET
     kill_after: bool
     elapsed_seconds: float
     spawn: AutopilotStep

@@ -68,6 +68,7 @@ class LoopOptions(Struct, frozen=True, kw_only=True):
     steps: Annotated[int, Flag(help="number of rounds", minimum=1)] = 1
     max_tokens: Annotated[int, Flag(help="maximum tokens of the answer", minimum=1)] = 0
     max_seconds: Annotated[int, Flag(help="maximum seconds of the loop", minimum=1)] = 0
+    on_limit: flags.OnLimit = ""
     max_steps: Annotated[int, Flag(help="maximum rounds of the loop", minimum=1)] = 0
 
     @property
@@ -197,7 +198,9 @@ class _LoopRunner:
             max_polls=self._options.max_polls,
             timeout_seconds=self._remaining_seconds(),
         )
-        found = monitor_report.monitor_and_report(self._ctx, self._ref, rules, ReportOptions())
+        found = monitor_report.monitor_and_report(
+            self._ctx, self._ref, rules, ReportOptions(on_limit=self._options.on_limit)
+        )
         if found.error_code is not UNSET:
             step = "budget" if found.error_code == "monitor_timeout" and self._is_limit_reached() else "monitor"
             cause = LoopFailure(

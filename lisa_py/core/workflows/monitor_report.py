@@ -10,6 +10,7 @@ from lisa_py import agents
 from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError
+from lisa_py.contract.limits import UsageLimit
 from lisa_py.contract.status import DialogChoice
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import monitor_stream
@@ -36,6 +37,8 @@ class ReportOptions(Struct, frozen=True, kw_only=True):
     handoff_cursor_file: str = ""
     cursor_reset: bool = False
     event_budget: int = 0
+    on_limit: str = ""
+    """At a usage limit: wait for its end, or stop; empty: as for any other wait for input."""
     webhook: str = ""
 
 
@@ -72,6 +75,8 @@ class MonitorResult(Answer):
     """Question, command or report of the agent."""
     choices: tuple[DialogChoice, ...] | UnsetType = UNSET
     """Choices of the open dialog."""
+    limit: UsageLimit | UnsetType = UNSET
+    """The usage limit that the agent waits at."""
     error_kind: str | UnsetType = UNSET
     exit_code: int | UnsetType = UNSET
     output_file: str | UnsetType = UNSET
@@ -89,7 +94,7 @@ def monitor_and_report(ctx: Context, ref: SessionRef, rules: StopRules, options:
     """
     reporter = PollReporter(ctx, ref, options)
     try:
-        outcome = monitor.run_monitor(ctx, ref, rules, reporter.report_poll, reporter.show_progress)
+        outcome = _run_monitor(ctx, ref, rules, options.on_limit, reporter)
     except CancellationError:
         again = command_line.build("session monitor", session=ref.session)
         text = f"monitoring stopped; {ref.session} keeps running (to continue: {again})"
@@ -97,6 +102,16 @@ def monitor_and_report(ctx: Context, ref: SessionRef, rules: StopRules, options:
     finally:
         ctx.progress("")
     return reporter.report_final(outcome)
+
+
+def _run_monitor(
+    ctx: Context, ref: SessionRef, rules: StopRules, on_limit: str, reporter: PollReporter
+) -> MonitorSummary:
+    if not on_limit:
+        return monitor.run_monitor(ctx, ref, rules, reporter.report_poll, reporter.show_progress)
+    from lisa_py.core.workflows import limit_wait  # noqa: PLC0415 - few monitors wait for the end of a limit
+
+    return limit_wait.run_monitor(ctx, ref, rules, on_limit, reporter.report_poll, reporter.show_progress)
 
 
 class PollReporter:
@@ -195,6 +210,7 @@ class PollReporter:
             waiting_for=status.waiting_for or UNSET,
             state_detail=status.state_detail or UNSET,
             choices=status.choices,
+            limit=status.limit,
             error_kind=status.error_kind,
             exit_code=status.exit_code,
             output_file=outcome.output_file or UNSET,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -91,3 +92,45 @@ def test_stop_ends_the_session_with_its_reason(stage: SessionHarness) -> None:
 
 def test_a_missing_session_is_refused(machine: LisaHost) -> None:
     assert machine.lisa("session", "limit", "--session", "lisa-x", "--json").json["errorCode"] == "session_not_found"
+
+
+def test_a_monitor_waits_past_the_limit(stage: SessionHarness) -> None:
+    stage.spawn(AT_LIMIT.format(1))
+    wait_until(lambda: stage.status().waiting_for == "limit", what="the limit")
+    plain = stage.lisa("monitor").json
+    assert (plain["exitReason"], plain["waitingFor"]) == ("waiting_input", "limit")
+    found = stage.lisa("monitor", "--on-limit", "wait", "--max-polls", "1", "--expect", "any")
+    assert (found.json["exitReason"], found.json["waitingFor"], found.code) == ("waiting_input", "prompt", 0)
+    assert "at a usage limit; the turn goes on at" in found.err
+    assert stage.prompts() == [AT_LIMIT.format(1), "continue"]
+
+
+@pytest.mark.parametrize(("prompt", "flag"), [(AT_LIMIT.format(3600), "stop"), ("[limit come back some time]", "wait")])
+def test_a_monitor_stops_at_the_limit(stage: SessionHarness, prompt: str, flag: str) -> None:
+    stage.spawn(prompt)
+    found = stage.lisa("monitor", "--on-limit", flag, "--stop-on-waiting", "false")
+    assert (found.json["exitReason"], found.json["errorCode"], found.code) == ("usage_limit", "usage_limit_reached", 2)
+    assert stage.prompts() == [prompt]
+
+
+def test_off_ends_a_waiting_monitor(stage: SessionHarness) -> None:
+    stage.spawn(AT_LIMIT.format(3600))
+    words = ("--session", stage.name, "--on-limit", "wait", "--poll-interval", "1", "--json")
+    watching = stage.machine.start("session", "monitor", *words)
+    wait_until(lambda: "continuesAt" in stage.lisa("limit").json, what="the wait")
+    assert stage.lisa("limit", "--on-limit", "off").json["withdrawn"] == 1
+    out, _ = watching.communicate(timeout=20)
+    assert json.loads(out)["errorCode"] == "usage_limit_reached"
+
+
+def test_a_loop_stops_at_the_limit(stage: SessionHarness) -> None:
+    stage.spawn(AT_LIMIT.format(3600))
+    found = stage.lisa("loop", "--on-limit", "stop")
+    assert (found.code, found.json["failedStep"]) == (1, "monitor")
+    assert "(usage_limit)" in found.json["error"]
+
+
+def test_an_autopilot_stops_at_the_limit(stage: SessionHarness) -> None:
+    words = ("--agent", "scripted", "--mode", "interactive", "--prompt", AT_LIMIT.format(3600), "--on-limit", "stop")
+    found = stage.lisa("autopilot", *words)
+    assert (found.code, found.json["monitor"]["errorCode"], found.json["onLimit"]) == (2, "usage_limit_reached", "stop")
