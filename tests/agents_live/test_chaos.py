@@ -12,8 +12,8 @@ from tests.agents_live.live_harness import LiveSessionHarness
 from tests.fakes.model_api import FakeModelApi
 from tests.lisa_host import LisaHost, find_server_pid, kill_process
 from tests.polling import wait_until
-from tests.server.test_sockets import make_chat
 from tests.server_kit import SocketReader, serving
+from tests.session_harness import make_chat
 
 pytestmark = pytest.mark.agents
 
@@ -36,7 +36,7 @@ def read_turn(reader: SocketReader, word: str) -> None:
 
 
 def test_killed_server_loses_nothing_and_decides_once(stage: LiveSessionHarness) -> None:
-    found = make_chat(stage.begin())
+    found = make_chat(stage.begin().ref)
     made = stage.machine.project / "made"
     prompt = {"text": "[fake slow 6 alpha beta gamma]", "prompt_id": "p1"}
     with serving(stage.machine) as first, first.connect(found) as before:
@@ -73,7 +73,7 @@ def test_killed_server_loses_nothing_and_decides_once(stage: LiveSessionHarness)
 
 @pytest.mark.parametrize("moment", ["turn", "dialog"])
 def test_killed_tmux_ends_all_readers_once(stage: LiveSessionHarness, moment: str) -> None:
-    found = make_chat(stage.begin())
+    found = make_chat(stage.begin().ref)
     made = stage.machine.project / "made"
     with serving(stage.machine) as server, server.connect(found) as owner, server.connect(found, family="org") as other:
         owner.send("prompt", text=ask_for(stage, made) if moment == "dialog" else "[fake slow 60 many words]")
