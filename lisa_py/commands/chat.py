@@ -10,6 +10,7 @@ from msgspec import UNSET
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentName, AllFrames, IdempotentKey, ProjectRoot, RawFrames, Trust
 from lisa_py.contract.live import LiveFrame
+from lisa_py.contract.projection import copy_fields
 from lisa_py.contract.start_session import AgentSettingsArgs
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import attached_chat, launch, settings_flags
@@ -32,16 +33,7 @@ class Args(AgentSettingsArgs, kw_only=True):
 
 def run(args: Args, ctx: Context) -> AttachResult:
     settings = settings_flags.read_settings_flags(ctx, args)
-    request = ChatRequest(
-        prompt=args.prompt,
-        agent=args.agent,
-        definition=args.definition,
-        session=args.session,
-        project_root=args.project_root,
-        trust=args.trust,
-        idempotent_key=args.idempotent_key,
-        settings=msgspec.structs.replace(settings, name=args.name or UNSET),
-    )
+    request = copy_fields(args, ChatRequest, settings=msgspec.structs.replace(settings, name=args.name or UNSET))
     is_raw = args.raw or ctx.output_format != "text"
     return attached_chat.start_chat(ctx, request, raw=is_raw, verbose=args.verbose, by_name=True).result
 

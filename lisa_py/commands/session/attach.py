@@ -18,6 +18,7 @@ from lisa_py.contract.flags import (
     SinceFrame,
 )
 from lisa_py.contract.live import LiveFrame
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.live.attach_session import AttachRequest, AttachResult, attach_session
 
@@ -36,16 +37,8 @@ class Args(Struct, kw_only=True):
 
 def run(args: Args, ctx: Context) -> AttachResult:
     ref = ctx.record_ref(args.session, args.project_root)
-    request = AttachRequest(
-        shown_id=ref.session,
-        raw=args.raw or ctx.output_format != "text",
-        verbose=args.verbose,
-        history=not args.no_history,
-        since=args.since,
-        limit=args.limit,
-        read_only=args.read_only,
-        interactive=args.interactive,
-    )
+    is_raw = args.raw or ctx.output_format != "text"
+    request = copy_fields(args, AttachRequest, shown_id=ref.session, raw=is_raw, history=not args.no_history)
     return attach_session(ctx, ref, request)
 
 

@@ -156,16 +156,14 @@ def build_query(args: Args, *, with_states: bool = False) -> ListQuery:
 
 
 def _build_result(args: Args, found: session_list.SessionList, root: str) -> ListResult:
-    return ListResult(
+    return copy_fields(
+        args,
+        ListResult,
         sessions=tuple(each.session for each in found.items),
         count=len(found.items),
         items=found.items if found.has_items else UNSET,
         project_root=root,
-        project_only=args.project_only,
-        all_sockets=args.all_sockets,
-        active_only=args.active_only,
         with_next_action=args.with_next_action or args.priority,
-        priority=args.priority,
         historical_count=found.historical,
         stale_count=UNSET if found.stale is UNSET else len(found.stale),
         stale_sessions=found.stale,
