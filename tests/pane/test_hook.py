@@ -174,6 +174,7 @@ def decision(by: str = "cli") -> DecisionRecord:
 def test_waiting_hook_prints_the_decision(machine: LisaHost, ref: SessionRef, shell: list[str]) -> None:
     hook = WaitingHook(machine, ref, ASK, shell)
     assert hook.dialog.payload == ASK
+    wait_until(lambda: os.path.exists(ref.file("hooks.jsonl")), what="the hook records its event once it waits")
     assert lines(Path(ref.folder))[0]["dialog"] == hook.key
     output = json.dumps({"text": 'a "b" \\n %s' + "x" * 200_000})
     assert dialogs.decide(ref, hook.key, decision(), output)
