@@ -103,7 +103,7 @@ The answer is the agent's text behind its last tool call, as the transcript reco
 its turn; what others send meanwhile does not count, unless the agent takes it into the same turn.
 
 tools lists the calls of the turn, usage its tokens. If a dialog opens, the call ends with its id for session approve,
-deny or answer; the rest of the reply then is in session history --since with the cursor of the answer. A command of
+deny or answer; the rest of the reply is then in session history --since with the cursor of the answer. A command of
 the agent (/compact) ends the call once the agent is idle again, with an empty text if it has no reply.
 
 A text sent from inside another session is marked as a message of that agent, so that it is not taken for words of the

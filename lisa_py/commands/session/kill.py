@@ -19,8 +19,8 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
     cleanup_all_hashes: AllHashes = False
     no_archive: NoArchive = False
-    keep_worktree: Annotated[bool, Flag(help="worktree of the session stays")] = False
-    discard_worktree: Annotated[bool, Flag(help="worktree goes with its uncommitted changes")] = False
+    keep_worktree: Annotated[bool, Flag(help="no removal of the session's worktree")] = False
+    discard_worktree: Annotated[bool, Flag(help="removal of the worktree with its uncommitted changes")] = False
 
 
 def run(args: Args, ctx: Context) -> KillResult:
@@ -71,6 +71,7 @@ An archive of the record and the conversation is kept as long as events (LISA_EV
 and session get work with the name until a new session has it, and with the id (`archive`) after that; session forget
 removes it.
 A worktree of session spawn --worktree is removed if no process works in it, nothing is uncommitted, and its commits are
-in the base or pushed; else it stays, and `worktrees` has the reason and a command. Its branch goes if all its commits
-are in the base. --discard-worktree gives up uncommitted changes, never a commit; a locked worktree always stays.""",
+in the base or pushed; else it stays, and `worktrees` has the reason and a command. Its branch is removed if all its
+commits are in the base. --discard-worktree discards uncommitted changes, never a commit; a locked worktree is always
+kept.""",
 )

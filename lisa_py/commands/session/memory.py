@@ -20,7 +20,7 @@ from lisa_py.store.session_memory import SessionMemory
 class Args(Struct, kw_only=True):
     session: Session
     project_root: ProjectRoot = ""
-    refresh: Annotated[bool, Flag(help="store the current output of the session")] = False
+    refresh: Annotated[bool, Flag(help="storage of the current output of the session")] = False
     semantic_diff: Annotated[bool, Flag(help="added and removed lines")] = False
     ttl_hours: Annotated[int, Flag(help="lifetime in hours (with --refresh)", minimum=1, maximum=MAX_HOURS)] = 24
     max_lines: Annotated[int, Flag(help="number of lines to store (with --refresh)", minimum=1)] = memory_store.LINES

@@ -18,7 +18,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
     into: Annotated[str, Flag(help="target branch; default: the base", metavar="BRANCH")] = ""
     squash: Annotated[bool, Flag(help="one commit with all changes")] = False
-    keep: Annotated[bool, Flag(help="worktree and branch stay")] = False
+    keep: Annotated[bool, Flag(help="no removal of worktree and branch")] = False
 
 
 def run(args: Args, ctx: Context) -> MergeSummary:
@@ -45,5 +45,5 @@ COMMAND = Command(
     example="lisa session merge --session lisa-demo-1 --squash",
     notes="For sessions of session spawn --worktree, also lost, ended and killed ones whose worktree stays."
     " It refuses a worktree or a target with uncommitted changes; a"
-    " conflict leaves everything as it was. The worktree then goes by the rules of session kill.",
+    " conflict leaves everything as it was. The worktree is then removed by the rules of session kill.",
 )

@@ -31,7 +31,7 @@ class Args(Struct, kw_only=True):
     when: Annotated[
         str, Flag(help="delivery through the outbox, at this time", choices=("", "now", "idle", "turn-end"))
     ] = ""
-    expire_seconds: Annotated[int, Flag(help="end of the wait in the outbox", minimum=1)] = 0
+    expire_seconds: Annotated[int, Flag(help="maximum seconds in the outbox", minimum=1)] = 0
     message_id: Annotated[str, Flag(help="id in the outbox; each is delivered once", metavar="ID")] = ""
     verbatim: Annotated[bool, Flag(help="text of another agent without a mark of its sender")] = False
 
@@ -122,18 +122,18 @@ removes it and returns it in replacedDraft. An editor, a pager, a shell mode, a 
 refused as input_not_visible.
 
 Accepted means that the conversation holds exactly this text. prompt_blocked_by_hook: a hook of the user rejected it;
-command_unknown: the agent has no such command (error has its words); prompt_joined: it was submitted together with the
-text in joinedWith. altered counts what the agent replaced. sessionState is set if the text ended the agent.
+command_unknown: the agent has no such command (error has its message); prompt_joined: it was submitted together with
+the text in joinedWith. altered counts what the agent replaced. sessionState is set if the text ended the agent.
 
 --answer selects a choice of the open dialog and presses Enter once the screen shows it selected. In a question with
 several choices, --answer 2,3 ticks exactly these and submits them. delivered is true once the question is closed.
-answered.ticked lists the ticked choices; answered.open and openQuestion are set if the agent asks on.
+answered.ticked lists the ticked choices; answered.open and openQuestion are set if another question follows.
 
 --when puts the text into the outbox of the session, prints its id and returns at once: now delivers it as soon as the
 input box is free, idle once the agent waits for a prompt, turn-end at the end of the running turn. Texts keep their
 order and are delivered once each, whichever process is killed. --expire-seconds limits the wait; a --message-id that
-the outbox has is not queued again. session outbox list shows the states. From inside a session the text is marked as
-that of another agent; --verbatim sends it as it is.
+the outbox already has is not queued again. session outbox list shows the states. From inside a session the text is
+marked as that of another agent; --verbatim sends it as it is.
 
 --keys presses keys by their tmux names (Escape, C-c, Down) in order; Escape is separated from the next key.""",
 )

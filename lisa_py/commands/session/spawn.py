@@ -56,8 +56,8 @@ class Args(AgentSettingsArgs, kw_only=True):
     no_dangerously_skip_permissions: KeepPermissions = False
     cleanup_all_hashes: AllHashes = False
     detect_nested: Annotated[bool, Flag(help="explanation of the sandbox decision")] = False
-    tools: Annotated[bool, Flag(help="tools for sessions of its own (MCP)")] = False
-    worktree: Annotated[bool, Flag(help="git worktree of its own, branch lisa/NAME")] = False
+    tools: Annotated[bool, Flag(help="tools for own sessions (MCP)")] = False
+    worktree: Annotated[bool, Flag(help="separate git worktree on branch lisa/NAME")] = False
     worktree_name: Annotated[str, Flag(help="name of worktree and branch, if not the session's", metavar="NAME")] = ""
     base: Annotated[str, Flag(help="branch or commit for --worktree", metavar="REF")] = ""
     worktree_setup: Annotated[str, Flag(help="SHA-256 of the repository's set-up program", metavar="HASH")] = ""

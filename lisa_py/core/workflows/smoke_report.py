@@ -41,7 +41,7 @@ class SmokeOptions(Struct, frozen=True, kw_only=True):
     model: flags.Model = ""
     poll_interval: flags.PollInterval = 1
     max_polls: flags.MaxPolls = 180
-    keep_sessions: Annotated[bool, Flag(help="keep the sessions")] = False
+    keep_sessions: Annotated[bool, Flag(help="no removal of the sessions")] = False
     report_min: Annotated[bool, Flag(help="with --json: short report for CI")] = False
     export_artifacts: Annotated[
         str, Flag(help="folder for scripts, captures, events and the report", metavar="DIR")

@@ -1,4 +1,4 @@
-"""Show one text of an outbox and what became of it."""
+"""Show one text of an outbox and its state."""
 
 from __future__ import annotations
 
