@@ -42,6 +42,6 @@ COMMAND = Command(
     errors=("session_not_ended", "session_not_found", "session_kill_failed"),
     example="lisa session forget --session lisa-demo-1",
     notes="""\
-A name means all ended sessions of that name, an id one of them; the events are removed with the last. A session that has not
-ended is refused. What the agent itself has written stays where the agent keeps it.""",
+A name means all ended sessions of that name, an id one of them; the events are removed with the last. A session that
+has not ended is refused. What the agent itself has written stays where the agent keeps it.""",
 )
