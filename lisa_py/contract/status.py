@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import UNSET, UnsetType, structs
 
@@ -20,16 +20,7 @@ SessionStateWord = Literal[
     "degraded",
     "not_found",
 ]
-SESSION_STATES: tuple[str, ...] = (
-    "just_started",
-    "in_progress",
-    "waiting_input",
-    "completed",
-    "crashed",
-    "stuck",
-    "degraded",
-    "not_found",
-)
+SESSION_STATES: tuple[str, ...] = get_args(SessionStateWord)
 TERMINAL_STATES = ("completed", "crashed", "stuck", "not_found")
 
 WaitingFor = Literal[

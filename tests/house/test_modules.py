@@ -7,6 +7,8 @@ import re
 import tomllib
 from collections.abc import Iterator
 
+import pytest
+
 from lisa_py import agents
 from lisa_py.agents._claude.settings import EVENTS as claude_hooks
 from lisa_py.agents._codex.hooks import EVENTS as codex_hooks
@@ -17,6 +19,25 @@ def test_modules_begin_with_a_docstring() -> None:
     first = {path: (ast.get_docstring(tree) or "").partition("\n")[0] for path, tree in parse_modules().items()}
     assert len(first) > 30
     assert not {str(path): line for path, line in first.items() if not line.endswith((".", "?"))}
+
+
+def test_packages_name_the_place_of_their_tests() -> None:
+    texts = {
+        path: ast.get_docstring(tree) or "" for path, tree in parse_modules().items() if path.name == "__init__.py"
+    }
+    assert len(texts) > 50
+    found = {path: re.findall(r"tests/[\w/*]+(?:\.py)?", text.partition("Tests: ")[2]) for path, text in texts.items()}
+    assert not [str(path) for path, places in found.items() if not places]
+    missing = [f"{path}: {place}" for path, places in found.items() for place in places if not list(TREE.glob(place))]
+    assert not missing, "\n".join(missing)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/contributing.md"])
+def test_layout_of_a_page_names_every_core_package(page: str) -> None:
+    text = (TREE / page).read_text(encoding="utf-8").partition("## Package layout")[2].partition("\n## ")[0]
+    packages = {path.parts[1].removesuffix(".py") for path in parse_modules() if path.parts[0] == "core"}
+    assert len(packages) > 20
+    assert not [name for name in packages - {"__init__"} if not re.search(rf"\b{name}\b", text)]
 
 
 def test_only_the_command_line_prints() -> None:

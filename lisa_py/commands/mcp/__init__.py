@@ -1,1 +1,4 @@
-"""Offer the sessions to agents as tools, over the Model Context Protocol."""
+"""Offer the sessions to agents as tools, over the Model Context Protocol.
+
+Tests: tests/commands/mcp.
+"""

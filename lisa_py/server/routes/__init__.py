@@ -1,4 +1,7 @@
-"""Routes of the API, one file per subject; a module with ROUTES is registered."""
+"""Routes of the API, one file per subject; a module with ROUTES is registered.
+
+Tests: tests/server, a file per subject.
+"""
 
 from __future__ import annotations
 
