@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import msgspec
 
@@ -239,6 +239,16 @@ class ArchivedFeed(SessionFeed):
 
     def follow(self) -> Iterator[LiveFrame]:
         """Yield the frames after the position, then `session_end`."""
+        return self.run()
+
+    def read(self) -> tuple[Evidence, Status]:
+        """Return the recorded end."""
+        return self._evidence, self.status
+
+    def accept(self, evidence: Evidence, status: Status) -> None:
+        """Change nothing: an archive does not grow."""
+
+    def run(self) -> Generator[LiveFrame]:
         yield from self.history()
         end = ending.read_end(self._record) if self._record is not None else SessionEnd(reason="failed")
         yield self._build(translation.build_end(end), end.at)

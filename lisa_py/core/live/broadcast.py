@@ -26,6 +26,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.live import attach
 from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.feed import SessionFeed
+from lisa_py.core.live.follower import FOLLOWERS, FollowedSession
 from lisa_py.core.live.frame_size import FRAME_BYTES, shorten_frame
 from lisa_py.core.live.position import LivePosition, parse_cursor
 from lisa_py.host.cancellation import Cancellation
@@ -40,8 +41,6 @@ START_SECONDS = 10.0
 """The same for one that has just come: its recorded frames may be waiting for their turn."""
 DRAIN_SECONDS = 30.0
 """Time for a subscriber that reads to empty half of a full queue; the follower waits for it."""
-LOOK_SECONDS = 0.2
-"""Interval at which the follower looks whether a subscriber that it waits for has stalled."""
 PLACE_BYTES = 1 << 20
 """Bytes of transcript that the follower reads to find its place: enough for an open tool call."""
 
@@ -80,6 +79,8 @@ class Subscription:
         self._changed = threading.Condition()
         self._queue: deque[PublishedFrame] = deque()
         self._queued_bytes = 0
+        self._drain_until: float | None = None
+        """Time until which a full queue has to be emptied."""
         self._monotonic = monotonic
         self._read_at = monotonic() + START_SECONDS - STALL_SECONDS
         """Time of the last sign that the reader reads, or of the first frame that waits."""
@@ -109,22 +110,29 @@ class Subscription:
         """Note that the reader reads, also what does not come from the queue."""
         self._read_at = self._monotonic()
 
-    def await_space(self, size: int, cancellation: Cancellation) -> None:
-        """Wait until a frame of this size fits, while the reader reads; end one that does not, or too slowly."""
+    def has_space(self, size: int) -> bool:
+        """Return True if a frame of this size fits; end a reader that does not read, or too slowly.
+
+        A queue that was full has space again when half of it is read.
+        """
         with self._changed:
-            if self.end_reason or self._queued_bytes + size <= QUEUE_BYTES:
-                return
-            deadline = self._monotonic() + DRAIN_SECONDS
-            while self._queued_bytes > QUEUE_BYTES // 2 and not self.end_reason and not cancellation.is_set:
-                now = self._monotonic()
-                if now >= min(deadline, self._read_at + STALL_SECONDS):
-                    self._queue.clear()
-                    self._queued_bytes = 0
-                    self.end_reason = "slow_reader"
-                    break
-                self._changed.wait(LOOK_SECONDS)
-        if self.end_reason:
-            self._on_change()
+            now = self._monotonic()
+            if self.end_reason:
+                return True
+            if self._drain_until is None:
+                if self._queued_bytes + size <= QUEUE_BYTES:
+                    return True
+                self._drain_until = now + DRAIN_SECONDS
+            if self._queued_bytes <= QUEUE_BYTES // 2:
+                self._drain_until = None
+                return True
+            if now < min(self._drain_until, self._read_at + STALL_SECONDS):
+                return False
+            self._queue.clear()
+            self._queued_bytes = 0
+            self.end_reason = "slow_reader"
+        self._on_change()
+        return True
 
     def put(self, published: PublishedFrame) -> None:
         """Add a frame for the reader."""
@@ -202,11 +210,11 @@ class RecordedFrames:
         return open_feed(self._ctx, archive, self._since)
 
 
-class FeedBroadcast:
-    """One follower of a session, in a thread of its own, and its subscribers.
+class FeedBroadcast(FollowedSession):
+    """A followed session and its subscribers.
 
     A subscriber gets the recorded frames after its cursor, the present status and dialog, and every further frame,
-    each once and in order. The follower waits for one that reads slowly, and only for a moment for one that does not.
+    each once and in order. The others wait for one that reads slowly, and only for a moment for one that does not.
     """
 
     def __init__(
@@ -226,14 +234,12 @@ class FeedBroadcast:
         """The newest status and the open dialogs, by key."""
         self.end_reason = ""
         """As that of a subscription; empty while the session is followed."""
-        self._feed = open_feed(self._ctx, ref)
-        self._feed.is_shared = True
+        super().__init__(open_feed(self._ctx, ref))
         for _ in self._feed.history(newest_bytes=PLACE_BYTES):
             pass
         self._position = self._feed.position
         """Position of the last delivered frame."""
-        self._thread = threading.Thread(target=self._follow, name=f"feed of {ref.session}", daemon=True)
-        self._thread.start()
+        self._key = FOLLOWERS.join(ctx.settings, self)
 
     def __enter__(self) -> FeedBroadcast:
         return self
@@ -294,24 +300,18 @@ class FeedBroadcast:
     def close(self) -> None:
         """Stop following and end all subscriptions."""
         self._ctx.cancellation.cancel()
-        self._thread.join()
+        FOLLOWERS.leave(self._key)
+        self.finish("closed")
 
-    def _follow(self) -> None:
-        reason = "internal_error"
-        try:
-            with self._feed as feed:
-                for frame in feed.follow():
-                    self._deliver(self._publish(frame))
-            reason = "session_ended"
-        except CancellationError:
-            reason = "closed"
-        except LisaError as problem:
-            reason = problem.code
-        finally:
-            with self._lock:
-                self.end_reason = reason
-                for subscription in self._subscriptions:
-                    subscription.end(reason)
+    def finish(self, reason: str) -> None:
+        with self._lock:
+            self.end_reason = self.end_reason or reason
+            for subscription in self._subscriptions:
+                subscription.end(self.end_reason)
+
+    def prepare(self, frame: LiveFrame) -> Callable[[], bool]:
+        published = self._publish(frame)
+        return lambda: self._deliver(published)
 
     def _publish(self, frame: LiveFrame) -> PublishedFrame:
         shown = self._annotate(frame)
@@ -321,16 +321,19 @@ class FeedBroadcast:
             encoded = msgspec.json.encode(shown)
         return PublishedFrame(shown, encoded)
 
-    def _deliver(self, published: PublishedFrame) -> None:
+    def _deliver(self, published: PublishedFrame) -> bool:
+        """Give a frame to all subscribers; return False while one that reads has no space for it."""
         with self._lock:
             subscriptions = list(self._subscriptions)
-        for subscription in subscriptions:
-            subscription.await_space(len(published.encoded), self._ctx.cancellation)
+        have_space = [each.has_space(len(published.encoded)) for each in subscriptions]  # ask all: each has a deadline
+        if not all(have_space):
+            return False
         with self._lock:
             self._note_present(published.frame)
             self._position = parse_cursor(published.frame.cursor)
             for subscription in self._subscriptions:
                 subscription.put(published)
+        return True
 
     def _note_present(self, frame: LiveFrame) -> None:
         payload = frame.payload

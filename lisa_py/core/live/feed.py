@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from msgspec import UnsetType
+from msgspec import Struct, UnsetType
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent
@@ -46,6 +46,16 @@ BLOCK_BYTES = 1 << 20
 """Bytes parsed at once: the first frames do not wait for the rest, and memory stays flat."""
 CALL_SECONDS = 0.3
 """Longest delay of a dialog whose tool call is not in the transcript yet."""
+CALL_READ_SECONDS = 0.02
+"""Longest time between two reads meanwhile."""
+
+
+class FeedPause(Struct, frozen=True):
+    """Longest time until a feed has to read the session again, if no event comes."""
+
+    seconds: float
+    may_end: bool = True
+    """Everything that was read is reported."""
 
 
 class SessionFeed:
@@ -84,8 +94,6 @@ class SessionFeed:
         self._waiter: Waiter | None = None
         self.deadline: float | None = None
         """Monotonic time at which `follow` ends although the session has not; None: never."""
-        self.is_shared = False
-        """True if other threads of this process follow sessions, too."""
         self._notices: int | None = None
         """Number of notices of the limit process that are not to be reported; None: not known yet."""
         self._mask = Mask("", masked_values.read(ref))
@@ -132,7 +140,7 @@ class SessionFeed:
         of the last frame. Raise LisaError(invalid_cursor).
         """
         stop = parse_cursor(before or until) if before or until else None
-        self._read_session()
+        self.accept(*self.read())
         if newest_bytes:
             self._go_back(newest_bytes, stop)
         for frame in self._read_output():
@@ -171,14 +179,35 @@ class SessionFeed:
         """
         from lisa_py.core.wait.waiter import Waiter  # noqa: PLC0415 - the recorded frames do not wait for it
 
-        waiter = self._waiter = self._waiter or Waiter(self._ctx, shared=self.is_shared, output=True)
+        waiter = self._waiter = self._waiter or Waiter(self._ctx, live=True)
         waiter.follow(self._ref.session, [self._ref.folder])
+        steps = self.run()
         while True:
             waiter.start_read()
-            self._read_session()
-            waiter.finish_read({self._ref.session: (self._evidence, self.status)})
+            found = self.read()
+            waiter.finish_read({self._ref.session: found})
+            self.accept(*found)
+            for step in steps:
+                if isinstance(step, FeedPause):
+                    break
+                yield step
+            else:
+                return
+            left = step.seconds
+            if self.deadline is not None and step.may_end:
+                left = min(left, self.deadline - self._ctx.clock.monotonic())
+                if left <= 0:
+                    return
+            waiter.wait(left)
+
+    def run(self) -> Generator[LiveFrame | FeedPause]:
+        """Yield the frames of `follow` and a pause after each read: the caller waits, reads and accepts what it read.
+
+        The caller begins with a read. Raise CancellationError, TmuxUnavailable.
+        """
+        while True:
             if translation.has_ended(self.status) and ending.is_opening(self._ctx, self._ref, self._evidence.meta):
-                waiter.wait(PANE_SECONDS)
+                yield FeedPause(PANE_SECONDS)
                 continue
             self._dialogs.read(self._evidence, self.status)
             yield from self._read_output()
@@ -189,10 +218,7 @@ class SessionFeed:
                 end = ending.find_end(self._ctx, self._ref, self._id, self.status, self._evidence.pane)
                 yield self._build(translation.build_end(end), end.at)
                 return
-            left = self._choose_pause() if self.deadline is None else self.deadline - self._ctx.clock.monotonic()
-            if left <= 0:
-                return
-            waiter.wait(min(left, self._choose_pause()))
+            yield FeedPause(self._choose_pause())
 
     def _choose_pause(self) -> float:
         """Return the longest time until the next read, if no event comes."""
@@ -201,8 +227,18 @@ class SessionFeed:
         is_idle = self.status.session_state == "waiting_input" and not self.status.needs_polling
         return IDLE_SECONDS if is_idle else READ_SECONDS
 
-    def _read_session(self) -> None:
-        self._evidence, self.status = read_with_evidence(self._ctx, self._ref, cache=self._cache)
+    @property
+    def folder(self) -> str:
+        """Return the folder of the session."""
+        return self._ref.folder
+
+    def read(self) -> tuple[Evidence, Status]:
+        """Return what the session does now. Raise TmuxUnavailable."""
+        return read_with_evidence(self._ctx, self._ref, cache=self._cache)
+
+    def accept(self, evidence: Evidence, status: Status) -> None:
+        """Go on with what was read."""
+        self._evidence, self.status = evidence, status
         self._agent = Agent() if self._evidence.custom else agents.get_or_default(self._evidence.agent)
         if not self._paths or self._evidence.binding.transcript not in self._paths:  # it reads all hook records
             found = conversations.find_transcripts(self._ctx, self._ref, self._agent, self._evidence.binding)
@@ -309,7 +345,7 @@ class SessionFeed:
 
     # -- status ------------------------------------------------------------------------------------------------
 
-    def _report_status(self) -> Iterator[LiveFrame]:
+    def _report_status(self) -> Iterator[LiveFrame | FeedPause]:
         status = self.status
         shown = (status.session_state, status.agent_state, status.waiting_for, status.state_detail)
         if shown != self._shown_status:
@@ -341,17 +377,16 @@ class SessionFeed:
         end = self._evidence.end
         return end.at if end is not None and translation.has_ended(self.status) else 0.0
 
-    def _wait_for_calls(self) -> Iterator[LiveFrame]:
+    def _wait_for_calls(self) -> Iterator[LiveFrame | FeedPause]:
         """Yield output until the tool calls and hooks of all dialogs are recorded, for a moment."""
         deadline = self._ctx.clock.monotonic() + CALL_SECONDS
         while self._ctx.clock.monotonic() < deadline:
             waiting = [each for each in self._dialogs.list_unreported() if each.kind in dialog_frames.CALL_KINDS]
             if all(map(self._is_complete, waiting)):
                 return
-            self._ctx.pause(0.02)
-            yield from self._read_output()
-            self._read_session()
+            yield FeedPause(CALL_READ_SECONDS, may_end=False)
             self._dialogs.read(self._evidence, self.status)
+            yield from self._read_output()
 
     def _build(self, payload: Payload, at: float = 0.0) -> LiveFrame:
         shown = self._mask.mask_record(payload)

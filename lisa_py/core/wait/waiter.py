@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 
 from msgspec import Struct
@@ -15,7 +16,7 @@ from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.wait.activity_check import ActivityCheck
 from lisa_py.host.clock import Clock
 from lisa_py.host.file_events_many import open_watcher
-from lisa_py.host.file_events_shared import HUB
+from lisa_py.host.wakeup import Wakeup
 
 IGNORED_FILES = ("heartbeat", "events.jsonl", "output.txt")
 """Files of a session folder whose change does not concern the agent."""
@@ -49,39 +50,33 @@ QUICK_SECONDS while a member is young; up to LONG_CHECK_SECONDS the larger multi
 """
 
 
-class ReadThrottle:
-    """Limit the reads in a burst of events; the first events after a quiet time are hardly delayed."""
+class BurstThrottle:
+    """Limit the reads of monitors in a burst of events; the first events after a quiet time are hardly delayed."""
 
-    def __init__(self, clock: Clock, *, live: bool = False) -> None:
-        """`live`: somebody follows the output, so that no event waits for the credit of earlier ones."""
-        self._clock = clock
-        self._live = live
-        self._began = clock.cpu()
+    def __init__(self, clock: Clock) -> None:
         self._ended = clock.monotonic()
         self._credit = BURST_SECONDS
         """CPU seconds that reads caused by events may use at once."""
-        self.cost = 0.0
-        """CPU seconds of the last read."""
+        self.next_read_at = self._ended
+        """Earliest time of a read caused by an event."""
 
-    @property
-    def next_read_at(self) -> float:
-        """Return the earliest time of a read caused by an event."""
-        if self._live:
-            return self._ended + min(MAX_PAUSE_SECONDS, LIVE_PAUSE_FACTOR * self.cost)
-        pause = max(PAUSE_FACTOR * self.cost, -self._credit / BURST_SHARE)
-        return self._ended + min(MAX_PAUSE_SECONDS, pause)
-
-    def start_read(self) -> None:
-        self._began = self._clock.cpu()
-
-    def finish_read(self, *, by_event: bool) -> float:
-        """Note the end of a read, caused by an event or not; return the time."""
-        now = self._clock.monotonic()
-        self.cost = self._clock.cpu() - self._began
+    def finish_read(self, now: float, cost: float, *, by_event: bool) -> None:
+        """Note the end of a read and its CPU seconds."""
         self._credit = min(BURST_SECONDS, self._credit + BURST_SHARE * (now - self._ended))
-        self._credit -= self.cost if by_event else 0.0
+        self._credit -= cost if by_event else 0.0
         self._ended = now
-        return now
+        self.next_read_at = now + min(MAX_PAUSE_SECONDS, max(PAUSE_FACTOR * cost, -self._credit / BURST_SHARE))
+
+
+class LiveThrottle:
+    """Pause after each read of a followed session; no event waits for the cost of earlier ones."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.next_read_at = clock.monotonic()
+        """As that of the other throttle."""
+
+    def finish_read(self, now: float, cost: float, *, by_event: bool) -> None:
+        self.next_read_at = now + min(MAX_PAUSE_SECONDS, LIVE_PAUSE_FACTOR * cost)
 
 
 class _Member(Struct):
@@ -131,66 +126,111 @@ class _Pace:
         self.next_at = 0.0
 
     def finish(self, now: float, cost: float) -> None:
-        self.next_at = now + self._factor * cost
+        self.next_at = max(now, self.next_at) + self._factor * cost
+
+
+class _Pacing:
+    """The pauses of members that are read together: of a followed one alone, of monitored ones for all."""
+
+    def __init__(self, throttle: BurstThrottle | LiveThrottle) -> None:
+        self.throttle = throttle
+        self.young, self.other = _Pace(YOUNG_FACTOR), _Pace(OTHER_FACTOR)
+        self.cost = 0.0
+        """CPU seconds of the last read."""
+        self._reading: set[_Pace] = set()
+        self._has_event = False
+
+    def start(self, pace: _Pace | None) -> None:
+        """Note the reason of the next read; None for an event."""
+        if pace is None:
+            self._has_event = True
+        else:
+            self._reading.add(pace)
+
+    def finish(self, now: float, cost: float) -> None:
+        self.cost = cost
+        self.throttle.finish_read(now, cost, by_event=self._has_event)
+        for pace in self._reading:
+            pace.finish(now, cost)
+        self._reading.clear()
+        self._has_event = False
 
 
 class Waiter:
     """Wait until one of some sessions has to be read again."""
 
-    def __init__(self, ctx: Context, *, shared: bool = False, output: bool = False) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        *,
+        output: bool = False,
+        live: bool = False,
+        wakeup: Wakeup | None = None,
+        around_check: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         """Open the watcher.
 
-        `shared`: other threads of this process wait, too. `output`: output of a polled session causes a read.
+        `output`: output of a polled session causes a read. `live`: somebody follows the output, and the members are
+        read one by one. `wakeup` ends a wait instead of the cancellation of the caller. `around_check` is entered
+        while members are checked.
         """
         self._clock = ctx.clock
         self._cancellation = ctx.cancellation
-        open_one = HUB.open if shared else open_watcher
-        self._watcher = open_one(IGNORED_FILES, ctx.cancellation.fileno())
+        self._wakeup = wakeup
+        self._watcher = open_watcher(IGNORED_FILES, (wakeup or ctx.cancellation).fileno())
         self._cancellation.add_observer()
         self._members: dict[str, _Member] = {}
-        self._throttle = ReadThrottle(ctx.clock, live=output)
+        self._is_live = live
+        self._around_check = around_check
+        self._shared_pacing = _Pacing(BurstThrottle(ctx.clock))
+        self._own_pacings: dict[str, _Pacing] = {}
+        self._quiet_pace = _Pace(QUIET_FACTOR)
         self._due: set[str] = set()
         """Members with an event."""
         self._others: set[str] = set()
         """Members that do something else."""
-        self._check = ActivityCheck(ctx, output=output)
+        self._check = ActivityCheck(ctx, output=output or live)
         self._checked_at = self._check_cost = 0.0
-        self._young_pace, self._other_pace, self._quiet_pace = (
-            _Pace(factor) for factor in (YOUNG_FACTOR, OTHER_FACTOR, QUIET_FACTOR)
-        )
-        self._reading: list[_Pace] = []
-        """Those of the present read."""
-        self._has_event = False
-        """The present read is caused by an event."""
+        self._read_began = ctx.clock.cpu()
+        self.read_cost = 0.0
+        """CPU seconds of the last read."""
 
-    @property
-    def read_cost(self) -> float:
-        """Return the CPU seconds of the last read."""
-        return self._throttle.cost
+    def _pacing_of(self, key: str) -> _Pacing:
+        if not self._is_live:
+            return self._shared_pacing
+        found = self._own_pacings.get(key)
+        if found is None:
+            found = self._own_pacings[key] = _Pacing(LiveThrottle(self._clock))
+        return found
 
     def follow(self, key: str, paths: Iterable[str], pids: Iterable[int] = ()) -> None:
         """Watch these files, folders and processes as the member's; call it before the first read."""
         self._watcher.follow(key, paths, pids)
 
+    def unfollow(self, key: str) -> None:
+        """Forget a member."""
+        self._members.pop(key, None)
+        self._own_pacings.pop(key, None)
+        self._due.discard(key)
+        self._others.discard(key)
+        self._check.forget(key)
+        self._watcher.follow(key, (), ())
+
     def unfollow_others(self, keys: Collection[str]) -> None:
         """Forget the members that are not among these."""
         for key in self._members.keys() - set(keys):
-            del self._members[key]
-            self._due.discard(key)
-            self._others.discard(key)
-            self._check.forget(key)
-            self._watcher.follow(key, (), ())
+            self.unfollow(key)
 
     def start_read(self) -> None:
-        self._throttle.start_read()
+        self._read_began = self._clock.cpu()
 
     def finish_read(self, found: Mapping[str, tuple[Evidence, Status]]) -> float:
         """Store the values just read of some members; return the time."""
         for key, (evidence, status) in found.items():
             self._watcher.follow(key, [evidence.folder, *evidence.watch_paths], _find_pids(evidence))
             self._check.update(key, evidence, status)
-        now = self._throttle.finish_read(by_event=self._has_event)
-        self._has_event = False
+        now, cost = self._clock.monotonic(), self._clock.cpu() - self._read_began
+        self.read_cost = cost
         wall = self._clock.now()
         for key, (evidence, status) in found.items():
             member = self._members.setdefault(key, _Member(now, now))
@@ -200,15 +240,14 @@ class Waiter:
             member.quiet_at = _find_quiet_moments(evidence, status, now - wall)
         self._due -= found.keys()
         self._others -= found.keys()
-        for pace in self._reading:
-            pace.finish(now, self._throttle.cost)
-        self._reading = []
+        for pacing in {self._pacing_of(key) for key in found} if self._is_live else (self._shared_pacing,):
+            pacing.finish(now, cost)
         return now
 
     def wait(self, seconds: float) -> set[str]:
         """Return the members to read because of an event, a difference or their interval; none after `seconds`.
 
-        Raise CancellationError as soon as the caller cancels.
+        Return at a request of `wakeup`, too. Raise CancellationError as soon as the caller cancels.
         """
         deadline = self._clock.monotonic() + max(0.0, seconds)
         while True:
@@ -216,9 +255,15 @@ class Waiter:
                 raise CancellationError
             now = self._clock.monotonic()
             due = self._find_due(now)
-            if due or now >= deadline:
+            is_woken = self._wakeup is not None and self._wakeup.take()
+            if due or is_woken or now >= deadline:
                 return due
             self._note_events(self._watcher.wait(min(deadline, self._next_wake_at(now)) - now))
+
+    def poll(self) -> set[str]:
+        """Return the members to read now."""
+        self._note_events(self._watcher.wait(0))
+        return self._find_due(self._clock.monotonic())
 
     def _note_events(self, keys: Collection[str]) -> None:
         now = self._clock.monotonic()
@@ -229,41 +274,64 @@ class Waiter:
 
     def _find_due(self, now: float) -> set[str]:
         self._run_check(now)
-        cost = self._throttle.cost
         due: set[str] = set()
-        if self._due and now >= self._throttle.next_read_at:
-            due, self._due = self._due, set()
-            self._has_event = True
-        if self._others and now >= self._other_pace.next_at:
-            due, self._others = due | self._others, set()
-            self._reading.append(self._other_pace)
-        young, quiet = self._split_members(now)
-        if now >= self._young_pace.next_at and (late := _find_late(young, now, cost)):
-            due |= late
-            self._reading.append(self._young_pace)
-        if now >= self._quiet_pace.next_at and _find_late(quiet, now, cost):
+        for key in self._due:
+            if now >= self._pacing_of(key).throttle.next_read_at:
+                due.add(key)
+                self._pacing_of(key).start(None)
+        self._due -= due
+        for key in tuple(self._others):
+            pacing = self._pacing_of(key)
+            if now >= pacing.other.next_at:
+                due.add(key)
+                pacing.start(pacing.other)
+                self._others.discard(key)
+        return due | self._find_late(now, due)
+
+    def _find_late(self, now: float, due: Collection[str]) -> set[str]:
+        """Return the members to read because of their intervals alone."""
+        late: set[str] = set()
+        may_read_quiet = now >= self._quiet_pace.next_at
+        quiet: dict[str, float] = {}
+        for key, member in self._members.items():
+            pacing = self._pacing_of(key)
+            if key in due:
+                continue
+            if not self._is_young(member, now):
+                if may_read_quiet:
+                    quiet[key] = member.next_read_at(pacing.cost)
+            elif now >= pacing.young.next_at and now >= member.next_read_at(pacing.cost):
+                late.add(key)
+                pacing.start(pacing.young)
+        if any(now >= at for at in quiet.values()):
             # one read of all is cheaper than one of each
-            due |= {key for key, each in quiet.items() if 2 * now >= each.read_at + each.next_read_at(cost)}
-            self._reading.append(self._quiet_pace)
-        return due
+            for key, at in quiet.items():
+                if 2 * now >= self._members[key].read_at + at:
+                    late.add(key)
+                    self._pacing_of(key).start(self._quiet_pace)
+        return late
 
     def _next_wake_at(self, now: float) -> float:
-        cost = self._throttle.cost
-        times = [self._throttle.next_read_at] if self._due else []
-        if self._others:
-            times.append(self._other_pace.next_at)
-        young, quiet = self._split_members(now)
-        for members, pace in ((young, self._young_pace), (quiet, self._quiet_pace)):
-            if members:
-                times.append(max(pace.next_at, min(each.next_read_at(cost) for each in members.values())))
+        times = [self._pacing_of(key).throttle.next_read_at for key in self._due]
+        times += [self._pacing_of(key).other.next_at for key in self._others]
+        has_young, quiet = False, float("inf")
+        for key, member in self._members.items():
+            pacing = self._pacing_of(key)
+            at = member.next_read_at(pacing.cost)
+            if self._is_young(member, now):
+                has_young = True
+                times.append(max(pacing.young.next_at, at))
+            else:
+                quiet = min(quiet, at)
+        times.append(max(self._quiet_pace.next_at, quiet))
         if self._check.is_needed:
-            times.append(self._next_check_at(bool(young)))
-        return max(now, min(times, default=float("inf")))
+            times.append(self._next_check_at(has_young))
+        return max(now, min(times))
 
-    def _split_members(self, now: float) -> tuple[dict[str, _Member], dict[str, _Member]]:
-        """Return the members that have changed of late, and the others."""
-        young = {key: each for key, each in self._members.items() if now - each.changed_at < YOUNG_SECONDS}
-        return young, {key: each for key, each in self._members.items() if key not in young}
+    @staticmethod
+    def _is_young(member: _Member, now: float) -> bool:
+        """Return True for a member that has changed of late."""
+        return now - member.changed_at < YOUNG_SECONDS
 
     def _next_check_at(self, has_young: bool) -> float:
         cost = self._check_cost
@@ -272,10 +340,14 @@ class Waiter:
 
     def _run_check(self, now: float) -> None:
         """Find the members that do something else than before."""
-        if not self._check.is_needed or now < self._next_check_at(bool(self._split_members(now)[0])):
+        if not self._check.is_needed:
+            return
+        has_young = any(self._is_young(member, now) for member in self._members.values())
+        if now < self._next_check_at(has_young):
             return
         began = self._clock.cpu()
-        self._others |= self._check.find_changed()
+        with self._around_check():
+            self._others |= self._check.find_changed()
         self._checked_at = self._clock.monotonic()
         self._check_cost = self._clock.cpu() - began
 
@@ -303,10 +375,6 @@ def _find_pids(evidence: Evidence) -> list[int]:
 
 def _differs(before: Status, now: Status) -> bool:
     return (before.session_state, before.waiting_for) != (now.session_state, now.waiting_for)
-
-
-def _find_late(members: Mapping[str, _Member], now: float, cost: float) -> set[str]:
-    return {key for key, member in members.items() if now >= member.next_read_at(cost)}
 
 
 def _find_quiet_moments(evidence: Evidence, status: Status, offset: float) -> tuple[float, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lisa_py.core.wait.waiter import BURST_SECONDS, BURST_SHARE, ReadThrottle, Waiter
+from lisa_py.core.wait.waiter import BURST_SECONDS, BURST_SHARE, BurstThrottle, LiveThrottle, Waiter
 from lisa_py.host.clock import Clock
 from tests.lisa_host import LisaHost
 
@@ -31,45 +31,42 @@ class FakeClock:
     """A clock that advances on demand."""
 
     def __init__(self) -> None:
-        self.wall, self.cpu = 100.0, 5.0
-        self.clock = Clock(monotonic=lambda: self.wall, cpu=lambda: self.cpu)
+        self.wall = 100.0
+        self.clock = Clock(monotonic=lambda: self.wall)
 
-    def read(self, pace: ReadThrottle, *, cpu: float, wall: float) -> None:
+    def read(self, throttle: BurstThrottle | LiveThrottle, *, cpu: float, wall: float) -> None:
         """Spend time on a read."""
-        pace.start_read()
-        self.cpu += cpu
         self.wall += wall
-        pace.finish_read(by_event=True)
+        throttle.finish_read(self.wall, cpu, by_event=True)
 
 
 def test_reads_are_limited_by_their_cpu_time() -> None:
     time = FakeClock()
-    pace = ReadThrottle(time.clock)
-    time.read(pace, cpu=0.002, wall=0.5)
-    assert pace.cost == pytest.approx(0.002)
-    assert pace.next_read_at == pytest.approx(100.502)
+    throttle = BurstThrottle(time.clock)
+    time.read(throttle, cpu=0.002, wall=0.5)
+    assert throttle.next_read_at == pytest.approx(100.502)
 
 
 def test_long_burst_takes_a_small_share_of_a_core() -> None:
     time = FakeClock()
-    pace = ReadThrottle(time.clock)
+    throttle = BurstThrottle(time.clock)
     reads = 0
     while time.wall < 110:
-        time.read(pace, cpu=0.002, wall=0.002)
-        time.wall = max(time.wall, pace.next_read_at)
+        time.read(throttle, cpu=0.002, wall=0.002)
+        time.wall = max(time.wall, throttle.next_read_at)
         reads += 1
     assert reads * 0.002 == pytest.approx(BURST_SECONDS + 10 * BURST_SHARE, rel=0.1)
     time.wall += 60
-    time.read(pace, cpu=0.002, wall=0.002)
-    assert pace.next_read_at == pytest.approx(time.wall + 0.002)
+    time.read(throttle, cpu=0.002, wall=0.002)
+    assert throttle.next_read_at == pytest.approx(time.wall + 0.002)
 
 
-def test_a_followed_session_has_no_limit_of_bursts() -> None:
+@pytest.mark.parametrize(("kind", "least", "most"), [(BurstThrottle, 1.0, 1.0), (LiveThrottle, 0.06, 0.06)])
+def test_a_followed_session_has_no_limit_of_bursts(
+    kind: type[BurstThrottle | LiveThrottle], least: float, most: float
+) -> None:
     time = FakeClock()
-    paces = [ReadThrottle(time.clock, live=live) for live in (False, True)]
-    for pace in paces:
-        for _ in range(20):
-            time.read(pace, cpu=0.02, wall=0.02)
-    limited, live = (pace.next_read_at - time.wall for pace in paces)
-    assert live == pytest.approx(0.06)
-    assert limited > live
+    throttle = kind(time.clock)
+    for _ in range(20):
+        time.read(throttle, cpu=0.02, wall=0.02)
+    assert least - 0.001 < throttle.next_read_at - time.wall < most + 0.001

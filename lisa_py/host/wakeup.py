@@ -1,0 +1,34 @@
+"""End the wait of another thread, again and again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+
+class Wakeup:
+    """A request to look again: made by any thread, taken by the one that waits."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe()
+        for handle in (self._reader, self._writer):
+            os.set_blocking(handle, False)
+
+    def fileno(self) -> int:
+        """Return a handle that is readable while a request waits."""
+        return self._reader
+
+    def wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # full: enough requests wait
+            os.write(self._writer, b"!")
+
+    def take(self) -> bool:
+        """Return True if a request waits; all of them are answered by that."""
+        try:
+            return bool(os.read(self._reader, 4096))
+        except BlockingIOError:
+            return False
+
+    def close(self) -> None:
+        os.close(self._reader)
+        os.close(self._writer)

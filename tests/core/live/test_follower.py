@@ -1,0 +1,170 @@
+"""One thread for all followed sessions; a slow, hanging or broken one holds up no other."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lisa_py.contract.live import LiveFrame
+from lisa_py.core.live import broadcast, follower
+from lisa_py.core.live.broadcast import FeedBroadcast
+from tests.core.live.test_broadcast import Subscriber
+from tests.core.live.test_feed import fill_transcript
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
+
+
+@pytest.fixture(scope="module")
+def stages() -> Iterator[list[SessionHarness]]:
+    """Yield two idle sessions for all tests."""
+    machine = LisaHost()
+    try:
+        found = [SessionHarness(machine, f"lisa-stage-{number}").spawn(ready=False) for number in range(2)]
+        for stage in found:
+            stage.wait_for_state("idle")
+        yield found
+    finally:
+        machine.close()
+
+
+def list_followers() -> list[str]:
+    return [each.name for each in threading.enumerate() if each.name == "follower"]
+
+
+def write(stage: SessionHarness, text: str) -> None:
+    """Add a reply to the transcript of a session."""
+    with Path(stage.agent_state()["transcript"]).open("a") as out:
+        out.write(f'{{"type":"assistant","at":1,"text":"{text}"}}\n')
+
+
+def open_all(
+    stages: list[SessionHarness], annotate: Callable[[LiveFrame], LiveFrame] = lambda frame: frame
+) -> tuple[list[FeedBroadcast], list[Subscriber]]:
+    """Follow sessions, the first with `annotate`; return once each reader has the status."""
+    feeds = [FeedBroadcast(stages[0].ctx, stages[0].ref, annotate=annotate)]
+    feeds += [FeedBroadcast(stage.ctx, stage.ref) for stage in stages[1:]]
+    readers = [Subscriber(feed.subscribe(history=False)) for feed in feeds]
+    wait_until(lambda: all(reader.frames for reader in readers))
+    return feeds, readers
+
+
+def test_one_thread_follows_all_sessions(stages: list[SessionHarness]) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    feeds, readers = open_all(stages)
+    assert len(list_followers()) == 1
+    for number, stage in enumerate(stages):
+        write(stage, f"frame {number}")
+    for number, reader in enumerate(readers):
+        wait_until(lambda reader=reader, number=number: reader.has(f"frame {number}"))  # type: ignore[misc]
+        assert not any(reader.has(f"frame {other}") for other in range(2) if other != number)
+    for feed in feeds:
+        feed.close()
+    assert [reader.subscription.end_reason for reader in readers] == ["closed"] * 2
+    wait_until(lambda: not list_followers())
+    del feeds, readers
+    wait_until(lambda: len(os.listdir("/proc/self/fd")) <= before + 1)  # one idle inotify instance is kept
+
+
+def test_a_hanging_session_delays_no_other(stages: list[SessionHarness], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower, "HANG_SECONDS", 0.1)
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def annotate(frame: LiveFrame) -> LiveFrame:
+        if "hang" in str(frame.payload):
+            hangs.set()
+            goes_on.wait(30)
+        return frame
+
+    feeds, readers = open_all(stages, annotate)
+    write(stages[0], "hang")
+    assert hangs.wait(10)
+    write(stages[1], "other")
+    wait_until(lambda: readers[1].has("other"))
+    assert len(list_followers()) == 2
+    assert not readers[0].has("hang")
+    goes_on.set()
+    wait_until(lambda: readers[0].has("hang"))
+    write(stages[0], "after")
+    wait_until(lambda: readers[0].has("after"))
+    for reader in readers:
+        assert len(set(reader.cursors)) == len(reader.cursors)
+    for feed in feeds:
+        feed.close()
+    wait_until(lambda: not list_followers())
+
+
+def test_a_hanging_session_can_be_closed(stages: list[SessionHarness], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower, "HANG_SECONDS", 0.1)
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def annotate(frame: LiveFrame) -> LiveFrame:
+        hangs.set()
+        goes_on.wait(30)
+        return frame
+
+    with FeedBroadcast(stages[0].ctx, stages[0].ref, annotate=annotate) as feed:
+        reader = Subscriber(feed.subscribe(history=False))
+        assert hangs.wait(10)
+    reader.join(10)
+    assert reader.subscription.end_reason == "closed"
+    goes_on.set()
+    wait_until(lambda: not list_followers())
+
+
+def test_a_broken_session_ends_alone(stages: list[SessionHarness], monkeypatch: pytest.MonkeyPatch) -> None:
+    problems: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: problems.append(str(args.exc_value)))
+
+    def annotate(frame: LiveFrame) -> LiveFrame:
+        if "broken" in str(frame.payload):
+            raise ValueError("a bug")
+        return frame
+
+    feeds, readers = open_all(stages, annotate)
+    write(stages[0], "broken")
+    readers[0].join(10)
+    assert readers[0].subscription.end_reason == "internal_error"
+    assert problems == ["a bug"]
+    write(stages[1], "other")
+    wait_until(lambda: readers[1].has("other"))
+    for feed in feeds:
+        feed.close()
+
+
+def test_a_slow_reader_delays_no_other_session(stages: list[SessionHarness], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broadcast, "QUEUE_BYTES", 20_000)
+    feeds, readers = open_all(stages)
+    slow = feeds[0].subscribe(history=False)
+    fill_transcript(Path(stages[0].agent_state()["transcript"]), 300)  # more than the queue
+    wait_until(lambda: slow._drain_until is not None)
+    write(stages[1], "other")
+    wait_until(lambda: readers[1].has("other"))
+    assert slow.end_reason == ""
+    taken = []
+    while len(taken) < 300:
+        published = slow.read(10)
+        assert published is not None
+        if published.frame.type == "assistant":
+            taken.append(published.frame.cursor)
+    wait_until(lambda: [each.cursor for each in readers[0].frames if each.type == "assistant"] == taken)
+    for feed in feeds:
+        feed.close()
+
+
+def test_a_long_transcript_takes_turns_with_others(stages: list[SessionHarness]) -> None:
+    feeds, readers = open_all(stages)
+    write(stages[1], "first")
+    wait_until(lambda: readers[1].has("first"))
+    fill_transcript(Path(stages[0].agent_state()["transcript"]), 20_000)
+    write(stages[1], "other")
+    wait_until(lambda: readers[1].has("other"))
+    arrived = len(readers[0].cursors)
+    wait_until(lambda: len(readers[0].cursors) == 20_000)
+    assert arrived < 20_000
+    for feed in feeds:
+        feed.close()
