@@ -33,18 +33,34 @@ class DialogReporter:
         self._ended_calls: set[str] = set()
         """Ids of reported calls that have a result; the record of a hook may outlast it for a moment."""
 
-    def read(self, evidence: Evidence, status: Status) -> None:
-        """Find the dialogs that are open now."""
+    def read(self, evidence: Evidence, status: Status, *, awaits_hook: bool = True) -> None:
+        """Find the dialogs that are open now.
+
+        `awaits_hook`: the screen is not read for a dialog whose hook may be recorded in a moment.
+        """
         from lisa_py.core.send import dialog_list  # noqa: PLC0415 - the recorded frames do not wait for it
 
-        found = dialog_list.find_dialogs(self._ctx, self._ref, evidence, status, choices=False, with_pressed=True)
-        if any(each.key not in self._reported and each.dialog.way == "screen" for each in found):
-            found = dialog_list.find_dialogs(self._ctx, self._ref, evidence, status, with_pressed=True)
-        self._found = {each.key: each.dialog for each in found if each.dialog.id not in self._ended_calls}
-        self._reported = rename_keys(self._reported, self._found)
         self._agent = agent = agents.get_or_default(status.agent)
         has_hooks = evidence.meta is not None and bool(evidence.meta.hooks)
         self._expects_hook = has_hooks and type(agent).format_hook_answer is not Agent.format_hook_answer
+        found = dialog_list.find_dialogs(self._ctx, self._ref, evidence, status, choices=False, with_pressed=True)
+        if any(
+            each.key not in self._reported
+            and self.is_undrawn(each.dialog)
+            and not (awaits_hook and self.is_preliminary(each.dialog))
+            for each in found
+        ):
+            found = dialog_list.find_dialogs(
+                self._ctx, self._ref, evidence, status, draw_seconds=0.0, with_pressed=True
+            )
+        self._found = {each.key: each.dialog for each in found if each.dialog.id not in self._ended_calls}
+        self._reported = rename_keys(self._reported, self._found)
+
+    @staticmethod
+    def is_undrawn(dialog: OpenDialog) -> bool:
+        """Return True for a dialog whose frame needs choices that the screen did not show yet."""
+        is_known_call = dialog.kind == "permission" and dialog.tool_input is not UNSET
+        return dialog.way == "screen" and not (dialog.choices or dialog.questions or is_known_call)
 
     def is_preliminary(self, dialog: OpenDialog) -> bool:
         """Return True for a dialog on the screen whose hook may be recorded in a moment."""
@@ -57,7 +73,8 @@ class DialogReporter:
     def open_for(self, tool_use_id: str) -> Iterator[Payload]:
         """Yield the unreported dialog of a tool call."""
         for key, dialog in self._found.items():
-            if key not in self._reported and dialog.tool_use_id == tool_use_id and not self.is_preliminary(dialog):
+            is_new = key not in self._reported and dialog.tool_use_id == tool_use_id
+            if is_new and not self.is_preliminary(dialog) and not self.is_undrawn(dialog):
                 self._reported[key] = dialog
                 yield build_opening(dialog)
 

@@ -48,6 +48,8 @@ CALL_SECONDS = 0.3
 """Longest delay of a dialog whose tool call is not in the transcript yet."""
 CALL_READ_SECONDS = 0.02
 """Longest time between two reads meanwhile."""
+DRAW_SECONDS, DRAW_READ_SECONDS = 1.3, 0.05
+"""The same for a dialog whose choices are not on the screen yet."""
 
 
 class FeedPause(Struct, frozen=True):
@@ -233,7 +235,7 @@ class SessionFeed:
         return self._ref.folder
 
     def read(self) -> tuple[Evidence, Status]:
-        """Return what the session does now. Raise TmuxUnavailable."""
+        """Return the present evidence and status of the session. Raise TmuxUnavailable."""
         return read_with_evidence(self._ctx, self._ref, cache=self._cache)
 
     def accept(self, evidence: Evidence, status: Status) -> None:
@@ -354,12 +356,13 @@ class SessionFeed:
             if status.agent_state == "interrupted" and len(before) > 1 and before[1] != "interrupted":
                 yield self._build(SystemPayload(subtype="interrupted", message="the turn was interrupted"))
         yield from map(self._build, self._dialogs.close_gone())
-        if not all(map(self._is_complete, self._dialogs.list_unreported())):
-            yield from self._wait_for_calls()
+        yield from self._wait_for_dialogs()
         yield from map(self._build, self._dialogs.open_all())
 
-    def _is_complete(self, dialog: OpenDialog) -> bool:
-        return dialog.tool_use_id in self._begun_calls and not self._dialogs.is_preliminary(dialog)
+    def _is_recorded(self, dialog: OpenDialog) -> bool:
+        """Return True for a dialog whose tool call and hook are recorded, as far as it has them."""
+        has_call = dialog.kind not in dialog_frames.CALL_KINDS or dialog.tool_use_id in self._begun_calls
+        return has_call and not self._dialogs.is_preliminary(dialog)
 
     def _report_limits(self) -> Iterator[LiveFrame]:
         """Yield what the limit process has announced since the feed began to follow."""
@@ -377,15 +380,19 @@ class SessionFeed:
         end = self._evidence.end
         return end.at if end is not None and translation.has_ended(self.status) else 0.0
 
-    def _wait_for_calls(self) -> Iterator[LiveFrame | FeedPause]:
-        """Yield output until the tool calls and hooks of all dialogs are recorded, for a moment."""
-        deadline = self._ctx.clock.monotonic() + CALL_SECONDS
-        while self._ctx.clock.monotonic() < deadline:
-            waiting = [each for each in self._dialogs.list_unreported() if each.kind in dialog_frames.CALL_KINDS]
-            if all(map(self._is_complete, waiting)):
+    def _wait_for_dialogs(self) -> Iterator[LiveFrame | FeedPause]:
+        """Yield output until all dialogs are recorded and drawn, for a moment."""
+        began = self._ctx.clock.monotonic()
+        while waiting := self._dialogs.list_unreported():
+            age = self._ctx.clock.monotonic() - began
+            if age < CALL_SECONDS and not all(map(self._is_recorded, waiting)):
+                pause = CALL_READ_SECONDS
+            elif age < DRAW_SECONDS and any(map(self._dialogs.is_undrawn, waiting)):
+                pause = DRAW_READ_SECONDS
+            else:
                 return
-            yield FeedPause(CALL_READ_SECONDS, may_end=False)
-            self._dialogs.read(self._evidence, self.status)
+            yield FeedPause(pause, may_end=False)
+            self._dialogs.read(self._evidence, self.status, awaits_hook=age < CALL_SECONDS)
             yield from self._read_output()
 
     def _build(self, payload: Payload, at: float = 0.0) -> LiveFrame:

@@ -60,10 +60,12 @@ def find_dialogs(
     status: Status,
     *,
     choices: bool = True,
+    draw_seconds: float = open_dialog.DRAW_SECONDS,
     with_pressed: bool = False,
 ) -> tuple[FoundDialog, ...]:
     """Return the open dialogs at a read of the session; without `choices` the screen is not read for them.
 
+    `draw_seconds` is the longest wait for choices that are not drawn yet.
     `with_pressed`: also one whose decision is being pressed by a process: it is open until the agent has taken it.
     """
     agent = agents.get_or_default(evidence.agent)
@@ -79,7 +81,7 @@ def find_dialogs(
     ]
     if hooked or not has_dialog(status):
         return tuple(hooked)
-    found = _build_shown(ctx, ref, agent, evidence, status, calls, frames, choices=choices)
+    found = _build_shown(ctx, ref, agent, evidence, status, calls, frames, draw_seconds if choices else None)
     is_pressed = not with_pressed and _is_being_pressed(ctx, dialogs.read_decision(ref, found.key))
     return () if is_pressed else (found,)
 
@@ -207,15 +209,17 @@ def _build_shown(
     status: Status,
     calls: Mapping[str, PermissionCall],
     frames: Sequence[Frame],
-    *,
-    choices: bool,
+    draw_seconds: float | None,
 ) -> FoundDialog:
+    """Return the dialog; `draw_seconds` is as above, None: without choices."""
     asks_about_call = status.waiting_for in CALL_KINDS
     asked = _find_newest_call(calls, frames) if asks_about_call else None
     open_calls = list_open_calls(frames) if asks_about_call else ()
     made = _find_call(open_calls, asked.tool_use_id, asked.tool_name, asked.tool_input) if asked is not None else None
     made = made or (open_calls[-1] if open_calls else None)
-    shown = open_dialog.add_drawn_dialogs(ctx, [(ref, status)])[ref] if choices else status
+    shown = status
+    if draw_seconds is not None:
+        shown = open_dialog.add_drawn_dialogs(ctx, [(ref, status)], seconds=draw_seconds)[ref]
     question = shown.question if isinstance(shown.question, str) else ""
     text = " ".join((status.state_detail or question).split())
     name = made.name if made is not None else asked.tool_name if asked is not None else ""

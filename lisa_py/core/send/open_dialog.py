@@ -19,14 +19,16 @@ DRAW_SECONDS = 1.0
 """Wait for the choices of a new dialog: an agent may report it before it has drawn them."""
 
 
-def add_drawn_dialogs(ctx: Context, sessions: Iterable[tuple[SessionRef, Status]]) -> dict[SessionRef, Status]:
-    """Return the statuses with the question and the choices of each open dialog, once they are drawn.
+def add_drawn_dialogs(
+    ctx: Context, sessions: Iterable[tuple[SessionRef, Status]], *, seconds: float = DRAW_SECONDS
+) -> dict[SessionRef, Status]:
+    """Return the statuses with the question and the choices of each open dialog, as soon as they are drawn.
 
-    Raise CancellationError.
+    After so many seconds as they are. Raise CancellationError.
     """
     found = dict(sessions)
     undrawn = {ref: _find_pane(ctx, ref) for ref, status in found.items() if has_dialog(status)}
-    deadline = ctx.clock.monotonic() + DRAW_SECONDS
+    deadline = ctx.clock.monotonic() + seconds
     while undrawn:
         found |= {ref: add_dialog(ctx, ref, found[ref], pane) for ref, pane in undrawn.items()}
         undrawn = {ref: pane for ref, pane in undrawn.items() if pane is not None and found[ref].choices is UNSET}

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
+import pytest
 from msgspec import structs
 
 from lisa_py.contract.dialogs import OpenDialog
+from lisa_py.contract.status import DialogChoice
+from lisa_py.core.context import Context
 from lisa_py.core.live.dialog_frames import DialogReporter, rename_keys
-from lisa_py.core.send import decision, dialog_list
+from lisa_py.core.send import decision, dialog_list, open_dialog
 from lisa_py.core.status import status_reader
 from lisa_py.store import dialogs
 from tests.commands.session.dialog_stage import DialogStage
@@ -27,6 +31,41 @@ def test_late_hook_record_keeps_the_dialog_id() -> None:
     assert rename_keys({"permission-1": shown}, {"hook-2": other}) == {"permission-1": shown}
     assert rename_keys({"hook-1": shown}, {"hook-1": hooked, "hook-2": other}) == {"hook-1": shown}
     assert rename_keys({}, {"hook-1": hooked}) == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"tool_input": {"command": "ls"}}, False),
+        ({"way": "hook"}, False),
+        ({"choices": (DialogChoice(number=1, text="Yes"),)}, False),
+        ({}, True),
+        ({"kind": "trust", "tool_input": {"command": "ls"}}, True),
+    ],
+    ids=["call", "hook", "drawn", "unknown call", "other kind"],
+)
+def test_screen_is_read_for_unknown_choices_only(fields: dict[str, Any], expected: bool) -> None:
+    assert DialogReporter.is_undrawn(structs.replace(make_dialog("t1"), **fields)) is expected
+
+
+def test_dialog_that_is_not_drawn_yet_delays_nothing(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = DialogStage(machine)
+    stage.spawn()
+    stage.ask("[ask touch x]")
+    (waiting,) = dialogs.list_waiting(stage.ref)
+    os.kill(int(waiting.key.rpartition("-")[2]), signal.SIGKILL)
+    wait_until(lambda: not dialogs.list_waiting(stage.ref))
+    evidence, status = status_reader.read_with_evidence(stage.ctx, stage.ref)
+    looks: list[str] = []
+    monkeypatch.setattr(Context, "pause", lambda ctx, seconds: pytest.fail("waits"))
+    monkeypatch.setattr(open_dialog, "add_dialog", lambda ctx, ref, status, pane: looks.append("look") or status)
+    reporter = DialogReporter(stage.ctx, stage.ref)
+    reporter.read(evidence, structs.replace(status, waiting_for="trust"))
+    (found,) = reporter.list_unreported()
+    assert found.kind == "trust" and reporter.is_undrawn(found)
+    assert looks == ["look"]
+    reporter.read(evidence, structs.replace(status, waiting_for="permission", state_detail=""))
+    assert looks == ["look"]  # its call is known
 
 
 def test_dialog_is_open_until_its_decision_is_pressed(machine: LisaHost) -> None:
