@@ -58,6 +58,7 @@ async def _serve(scope: ToolScope, stopping: Cancellation) -> None:
     import anyio  # noqa: PLC0415
     from mcp.server.stdio import stdio_server  # noqa: PLC0415
 
+    from lisa_py.mcp import pipes  # noqa: PLC0415
     from lisa_py.mcp.server import build_server  # noqa: PLC0415
 
     server = build_server(scope, stopping)
@@ -66,11 +67,23 @@ async def _serve(scope: ToolScope, stopping: Cancellation) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
             async for number in signals:
                 stopping.cancel()
-                os._exit(128 + number)  # a thread of the SDK waits for input, and cannot be ended
+                os._exit(128 + number)  # input that is no pipe is read by a thread, which cannot be ended
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(stop_at_signal)
-        async with stdio_server() as (reading, writing):
-            await server.run(reading, writing, server.create_initialization_options())
+    async def stop_without_reader(output: int) -> None:
+        await pipes.await_reader_end(output)
         stopping.cancel()
         group.cancel_scope.cancel()
+
+    has_own_output = pipes.is_pipe(pipes.OUTPUT) and not os.path.sameopenfile(pipes.INPUT, pipes.OUTPUT)
+    source: Any = pipes.InputLines(pipes.take_input()) if pipes.is_pipe(pipes.INPUT) else None
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(stop_at_signal)
+            if has_own_output:
+                group.start_soon(stop_without_reader, os.dup(pipes.OUTPUT))
+            async with stdio_server(stdin=source) as (reading, writing):
+                await server.run(reading, writing, server.create_initialization_options())
+            stopping.cancel()
+            group.cancel_scope.cancel()
+    except* (BrokenPipeError, anyio.BrokenResourceError):
+        pass  # the client has left while it was written to

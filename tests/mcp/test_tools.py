@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
+from typing import Any
 
+import psutil
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from tests.lisa_host import LisaHost
-from tests.mcp.mcp_client import McpClient
+from tests.lisa_host import PROGRAM, LisaHost
+from tests.mcp.mcp_client import McpClient, ToolReply
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
@@ -102,6 +105,49 @@ def test_a_wait_reports_changes_as_progress(host: LisaHost, client: McpClient) -
     client.call("session_send", session=stage.name, keys="Escape")
     assert "waiting_input" in str(waiting.result(20).content)
     client.call("session_kill", session=stage.name)
+
+
+def test_sixty_calls_wait_at_the_same_time(host: LisaHost, client: McpClient) -> None:
+    """The usual pool of forty threads would let the others wait for their turn."""
+    stage = SessionHarness(host, "lisa-awaited").spawn("[think 600]")
+    args = {"sessions": [stage.name], "timeout": 60}
+    waiting = [client.start(lambda session: session.call_tool("session_wait", args)) for _ in range(60)]
+    (server,) = [each for each in psutil.Process().children(recursive=True) if "mcp" in each.cmdline()]
+    wait_until(lambda: server.num_threads() > len(waiting), what="every call has a thread")
+    assert not any(each.done() for each in waiting)
+    assert client.call("session_status", session=stage.name).answer["session"] == stage.name
+    assert client.call("session_kill", session=stage.name).answer["found"] is True
+    for each in waiting:
+        assert ToolReply(each.result(30)).answer["sessions"][0]["session"] == stage.name
+
+
+@pytest.mark.parametrize("in_call", [False, True], ids=["at rest", "in a call"])
+def test_server_ends_when_its_output_is_closed(host: LisaHost, in_call: bool) -> None:
+    stage = SessionHarness(host, f"lisa-left-{in_call}".lower()).spawn("[think 600]")
+    begin = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    call = {"name": "session_wait", "arguments": {"sessions": [stage.name], "timeout": 60}}
+    messages: list[dict[str, Any]] = [
+        {"id": 1, "method": "initialize", "params": begin},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/list"},
+        *([{"id": 3, "method": "tools/call", "params": call}] if in_call else []),
+    ]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [*PROGRAM, "mcp"], env=host.env, cwd=host.project, stdin=pipe, stdout=pipe, stderr=pipe
+    ) as server:
+        assert server.stdin is not None and server.stdout is not None and server.stderr is not None
+        for message in messages:
+            server.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+            server.stdin.flush()
+        assert b'"id":1' in server.stdout.readline()
+        assert b'"id":2' in server.stdout.readline()
+        process = psutil.Process(server.pid)
+        wait_until(lambda: process.num_threads() > 1 or not in_call, what="the call waits")
+        server.stdout.close()
+        assert server.wait(5) == 0
+        assert server.stderr.read() == b""
+    assert stage.lisa("kill").code == 0
 
 
 def test_resources_show_states_and_output(host: LisaHost, client: McpClient) -> None:
