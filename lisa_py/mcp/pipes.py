@@ -50,5 +50,5 @@ class InputLines:
 
 
 async def await_reader_end(handle: int) -> None:
-    """Return when nobody reads a pipe any more: nothing else can be read from the end that is written to."""
+    """Wait until a pipe has no reader any more: only that makes the end readable to which is written."""
     await anyio.wait_readable(handle)
