@@ -27,7 +27,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("invalid_max_budget_usd", {"max_budget_usd": 0.0}),
     ("invalid_max_budget_usd", {"max_budget_usd": float("nan")}),
     ("invalid_max_budget_usd", {"max_budget_usd": float("inf")}),
-    ("invalid_on_limit", SessionSettings(on_limit="switch")),
+    ("invalid_on_limit", {"on_limit": "switch"}),
     ("invalid_permission_mode", {"permission_mode": "default"}),
     ("invalid_tool_pattern", {"allowed_tools": ("Bash(git)",)}),
     ("invalid_tool_pattern", {"allowed_tools": ("Bash(:*)",)}),
