@@ -1,4 +1,4 @@
-"""Many clients of WebSockets in one loop, in a thread of its own."""
+"""Many clients of WebSockets in one loop, in its own thread."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def delete_session_record(session_id: str) -> ApiCall[DeletionResult]:
 def get_history(
     session_id: str, *, since: str | None = None, before: str | None = None, family: Family = "user"
 ) -> ApiCall[MessagesResult]:
-    """Return the newest part of the conversation, or the frames behind or before a cursor; oldest first."""
+    """Return the newest part of the conversation, or the frames after or before a cursor; oldest first."""
     return _build(
         "GET", f"{_one(session_id, family)}/history", decode_history, query={"since": since, "before": before}
     )

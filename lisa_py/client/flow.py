@@ -222,7 +222,7 @@ class SessionPages:
         self._cursor: str | None = ""
 
     def next_call(self) -> ApiCall[SessionsResult] | None:
-        """Return the call of the next page; None behind the last one."""
+        """Return the call of the next page; None after the last one."""
         if self._cursor is None:
             return None
         return calls.list_sessions(status=self._status, limit=self._page_size, cursor=self._cursor, family=self._family)

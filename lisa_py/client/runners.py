@@ -137,7 +137,7 @@ class AsyncRunner:
 
 
 async def _read_in_threads(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """Yield the parts of a file; each is read in a thread, so that the loop goes on."""
+    """Yield the parts of a file; each is read in a thread, so that the loop continues."""
     reading = iter(parts)
     while (part := await asyncio.to_thread(next, reading, None)) is not None:
         yield part

@@ -110,11 +110,11 @@ class SocketCore:
     def __init__(self, options: SocketOptions, since: str = "", *, jitter: Callable[[], float] = random.random) -> None:
         self.options = options
         self.cursor = since
-        """Position behind the newest frame that was read."""
+        """Position after the newest frame that was read."""
         self.reset = ""
-        """Reason why the server began anew instead of at the cursor; empty if it did not."""
+        """Reason why the server started from the beginning instead of at the cursor; empty if it did not."""
         self.has_ended = False
-        """True behind the frame session_end."""
+        """True after the frame session_end."""
         self._jitter = jitter
         self._attempts = 0
         self._renewed_in_row = False
@@ -168,8 +168,8 @@ class SocketCore:
     def _is_repeated(self, name: Any, payload: Any, place: str, *, is_live: bool) -> bool:
         """Return True for a frame that was read before.
 
-        A further connection repeats the status, the open dialogs and the end, and a server that begins anew all the
-        frames that were read.
+        A further connection repeats the status, the open dialogs and the end, and a server that starts from the
+        beginning repeats all the frames that were read.
         """
         fields = payload if isinstance(payload, dict) else {}
         if name == "session_status":

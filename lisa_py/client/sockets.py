@@ -131,12 +131,12 @@ class AsyncSessionSocket:
 
     @property
     def cursor(self) -> str:
-        """Return the position behind the newest frame that has arrived, for `since` of a later socket."""
+        """Return the position after the newest frame that has arrived, for `since` of a later socket."""
         return self._core.cursor
 
     @property
     def reset(self) -> str:
-        """Return the reason why the server began anew instead of at the cursor; empty if it did not."""
+        """Return the reason why the server started from the beginning instead of at the cursor; empty if it did not."""
         return self._core.reset
 
     @property

@@ -1,4 +1,4 @@
-"""The socket of a session with blocking calls: an AsyncSessionSocket in a thread of its own."""
+"""The socket of a session with blocking calls: an AsyncSessionSocket in its own thread."""
 
 from __future__ import annotations
 
@@ -110,12 +110,12 @@ class SessionSocket:
 
     @property
     def cursor(self) -> str:
-        """Return the position behind the newest frame that has arrived, for `since` of a later socket."""
+        """Return the position after the newest frame that has arrived, for `since` of a later socket."""
         return self.inner.cursor
 
     @property
     def reset(self) -> str:
-        """Return the reason why the server began anew instead of at the cursor; empty if it did not."""
+        """Return the reason why the server started from the beginning instead of at the cursor; empty if it did not."""
         return self.inner.reset
 
     @property

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from lisa_py.contract.answer import Answer
 
 OnLimit = Literal["wait", "stop"]
-"""Effect of a usage limit: the turn goes on at its end, or the session ends."""
+"""Effect of a usage limit: the turn continues at its end, or the session ends."""
 
 
 class SessionLimits(Answer):
@@ -31,7 +31,7 @@ class SessionLimits(Answer):
     on_limit: OnLimit | UnsetType = UNSET
     """Effect of a usage limit; `session limit` changes it."""
     continues_at: str | UnsetType = UNSET
-    """Time at which the interrupted turn goes on."""
+    """Time at which the interrupted turn continues."""
     enforced: bool
     """True while the process that enforces the limits runs, or is being started with the session."""
     warned: tuple[str, ...] | UnsetType = UNSET

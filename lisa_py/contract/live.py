@@ -182,7 +182,7 @@ class LiveFrame(Struct, frozen=True, kw_only=True):
     session_id: str
     """Id of the session, accepted wherever its name is."""
     cursor: str
-    """Position behind this frame, for `--since`; the same for every reader."""
+    """Position after this frame, for `--since`; the same for every reader."""
 
 
 _PAYLOADS = {name: payload for payload, name in FRAME_TYPES.items()}
@@ -220,7 +220,7 @@ class HistoryPayload(Struct, frozen=True, kw_only=True):
     total: int | UnsetType = UNSET
     """Number of all messages, of which the newest are here; absent where it would take long to count them."""
     reset: str | UnsetType = UNSET
-    """Reason why they begin anew instead of at the given cursor: transcript_gone, transcript_rewritten, ..."""
+    """Reason for a start from the beginning instead of the given cursor: transcript_gone, transcript_rewritten, ..."""
 
 
 class HistoryFrame(Struct, frozen=True, kw_only=True):
@@ -232,7 +232,7 @@ class HistoryFrame(Struct, frozen=True, kw_only=True):
     """Time of the newest message."""
     session_id: str
     cursor: str
-    """Position behind the newest message."""
+    """Position after the newest message."""
 
 
 class NoticePayload(Struct, frozen=True, kw_only=True):

@@ -122,7 +122,7 @@ class ReadToolAnswer(Answer):
     session_state: str
     text: str
     next: str
-    """Position behind the text, for `since`."""
+    """Position after the text, for `since`."""
     more: bool | UnsetType = UNSET
     """True if newer text follows: read again with `next`."""
     omitted: bool | UnsetType = UNSET

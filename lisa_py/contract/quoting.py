@@ -50,7 +50,7 @@ _RAW_WORD = compile_late(r"""(?:[^\s'"\\]|\\.|'[^']*'|"(?:\\.|[^"\\])*"|['"\\])+
 
 
 def drop_words(text: str, valued: Collection[str], plain: Collection[str] = ()) -> str:
-    """Return raw arguments without these words: `valued` ones go with the value behind them, unless that is a flag."""
+    """Return raw arguments without these words: `valued` ones go with the value after them, unless that is a flag."""
     kept, at, expects_value = [], 0, False
     for found in _RAW_WORD.finditer(text):
         word = found[0]

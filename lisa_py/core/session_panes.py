@@ -109,7 +109,7 @@ def read_metas(project: Project) -> list[SessionMeta]:
 def list_reachable(
     server: Tmux, read: Callable[[], list[Pane]], metas: Callable[[], Iterable[SessionMeta]]
 ) -> list[Pane]:
-    """Return what `read` finds; if the socket is gone, a living server of these sessions makes it anew first.
+    """Return what `read` finds; if the socket is gone, a living server of these sessions creates it again first.
 
     Raises TmuxUnavailable.
     """

@@ -13,7 +13,7 @@ _FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FileReceiver:
-    """A file that is being received, beside its place."""
+    """A file that is being received, next to its place."""
 
     def __init__(self, folder: int) -> None:
         self._folder = folder

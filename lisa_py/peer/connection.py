@@ -140,7 +140,7 @@ class PeerConnection:
 
         try:
             with self._delivering:
-                pass  # the reader may go on from the positions of an answer that it has just read
+                pass  # the reader may continue from the positions of an answer that it has just read
             RequestRun(
                 self._settings, request, request_id,
                 cwd=self._cwd, cancellation=cancellation, write=write, delivery=self._delivering,

@@ -32,8 +32,8 @@ class RequestRun:
     ) -> None:
         """`write` returns False if the reader has left; the last message has an exit code.
 
-        A reader may go on at once from the positions of its last message: `write` calls `keep_positions` before it has
-        written all of it, or `delivery` is held from that message until they are kept.
+        A reader may continue at once from the positions of its last message: `write` calls `keep_positions` before it
+        has written all of it, or `delivery` is held from that message until they are kept.
         """
         self._request = request
         self._id = request_id

@@ -85,7 +85,7 @@ class CommandResponse(Response):
     def _write(self, message: PeerMessage) -> bool:
         """Send a message from the thread of the command; wait while the reader is slow.
 
-        The last byte follows when the positions of the reader are kept: its next request may go on from them.
+        The last byte follows when the positions of the reader are kept: its next request may continue from them.
         """
         if self._last_byte:  # they could not be kept
             self._server.log(f"POST /commands/{self._request.command}: {message.warning}")

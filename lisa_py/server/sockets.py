@@ -34,7 +34,7 @@ from lisa_py.terminal import frame_lines
 T = TypeVar("T")
 MESSAGES_PER_SECOND = 100
 REST_BYTES = 1 << 20
-"""Recorded frames behind a cursor that are read at once after the first 4 MiB."""
+"""Recorded frames after a cursor that are read at once after the first 4 MiB."""
 SLOW_READER, TOKEN_EXPIRED, NORMAL = 1013, 4001, 1000
 CLOSE_BY_END = {
     "session_ended": (NORMAL, "the session has ended"),

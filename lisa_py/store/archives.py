@@ -51,7 +51,7 @@ class ArchiveWriter:
     """A new archive; it appears under its id once `finish` has written everything."""
 
     def __init__(self, ref: SessionRef, identity: str) -> None:
-        """Begin anew. Raise LisaError(store_unwritable)."""
+        """Start from the beginning. Raise LisaError(store_unwritable)."""
         self._target = SessionRef(ref.project, ref.session, identity)
         self._folder = os.path.join(ref.project.folder, ARCHIVES, f".{identity}.partial")
         files.remove_tree(self._folder)  # of a killed writer

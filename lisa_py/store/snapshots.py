@@ -86,7 +86,7 @@ def read_or_reset(path: str, kind: type[S], reset: bool, now: float) -> tuple[S,
 
 
 def stage(path: str, snapshot: Struct, now: float) -> StagedFile:
-    """Write the snapshot beside its file, to be committed later. Raise LisaError(cursor_file_write_failed)."""
+    """Write the snapshot next to its file, to be committed later. Raise LisaError(cursor_file_write_failed)."""
     dated = msgspec.structs.replace(snapshot, updated_at=format_rfc3339(now))
     raw = msgspec.json.format(msgspec.json.encode(dated), indent=2) + b"\n"
     return cursors.stage_raw(path, raw, "cursor_file_write_failed")

@@ -107,7 +107,7 @@ def test_stopped_and_killed_exec_run_is_reported(machine: LisaHost, api: FakeMod
 
 
 def test_an_agents_background_server_ends_with_its_session(machine: LisaHost, api: FakeModelApi) -> None:
-    """codex without --no-daemon works in a process of its own that outlives the pane."""
+    """codex without --no-daemon works in its own process that outlives the pane."""
     stage = LiveSessionHarness(machine, api, "codex", config={"features": {"daemon_auto_start": True}})
     stage.run("codex")
     wait_until(lambda: daemons(machine), timeout=60, what="the daemon")

@@ -116,7 +116,7 @@ def check_agents(machine: LisaHost, started: dict[str, LiveSessionHarness], meth
     for moment, each in started.items():
         assert methods[each.name] == ("new" if moment == "empty" else "conversation")
         check_conversation(each, moment, names)
-    assert not list(machine.project.glob("*.done"))  # nothing ran twice, and no tool went on
+    assert not list(machine.project.glob("*.done"))  # nothing ran twice, and no tool continued
 
 
 @pytest.mark.parametrize("pin", pins(older=True), ids=lambda pin: f"{pin.agent}-{pin.version}")

@@ -53,7 +53,7 @@ def is_placeholder(draft: str, text: str) -> bool:
 
 
 def clear_keys(draft: str) -> tuple[str, ...]:
-    """Return the keys that empty the box: C-u deletes a row before the cursor, C-k one behind it, and twice also the
+    """Return the keys that empty the box: C-u deletes a row before the cursor, C-k one after it, and twice also the
     line break; vim leaves a character.
     """
     rows = min(draft.count("\n") + 1, MAX_DRAFT_ROWS)

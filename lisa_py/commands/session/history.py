@@ -32,7 +32,7 @@ class HistoryResult(Answer):
     frames: tuple[LiveFrame, ...] | UnsetType = UNSET
     """Absent with --raw, which prints each by itself."""
     cursor: str
-    """Position behind the last frame, for --since."""
+    """Position after the last frame, for --since."""
     reset: str | UnsetType = UNSET
     """Reason why it could not continue at the cursor: transcript_gone, transcript_rewritten, other_source,
     or as `deltaReset` of capture."""

@@ -24,7 +24,7 @@ from lisa_py.store.paths import Project, SessionRef
 from lisa_py.terminal.table import Screen
 
 WATCH_SECONDS = 1.0
-"""Longest time between two drawings: the ages in the table go on."""
+"""Longest time between two drawings: the ages in the table grow."""
 
 
 class Args(Struct, kw_only=True):

@@ -38,7 +38,7 @@ class AdviceTarget(Struct, frozen=True, kw_only=True):
     respawn_options: RespawnOptions
     binary: str = command_line.BINARY
     resumable: bool = False
-    """True if its agent was ended from outside and can go on with its conversation."""
+    """True if its agent was ended from outside and can continue its conversation."""
 
     def build_line(self, name: str, /, **flags: FlagValue) -> CommandLine:
         """Return a command line for the session."""

@@ -16,7 +16,7 @@ _WRAPPERS = {
     "stdbuf": (r"-[ioe]|--(?:input|output|error)", "", 0),
     "xargs": ("", "", 0),
 }
-"""Programs that run the command behind their arguments: options with a value, options without, number of operands."""
+"""Programs that run the command after their arguments: options with a value, options without, number of operands."""
 _WORD = r"[\w.-]+"
 _HEREDOC = re.compile(
     rf"<<-?[ \t]*(?:(?P<plain>{_WORD})|'(?P<single>{_WORD})'|\"(?P<double>{_WORD})\"|\\(?P<escaped>{_WORD}))"

@@ -127,7 +127,7 @@ def _build_spawn(ctx: Context, project: Project, request: ChatRequest) -> SpawnR
     if request.definition:
         planned = start_session.apply_definition(ctx, planned, request.definition, request.default_agent)
     settings = merge(profiles.read_settings(ctx, request.profile), planned.settings)
-    settings = msgspec.structs.replace(settings, one_shot=given.one_shot)  # a chat goes on after an answer
+    settings = msgspec.structs.replace(settings, one_shot=given.one_shot)  # a chat continues after an answer
     agent = planned.launch.agent or launch.choose_agent(settings, request.default_agent)
     asked = msgspec.structs.replace(planned.launch, agent=agent)
     return msgspec.structs.replace(planned, launch=asked, settings=settings)

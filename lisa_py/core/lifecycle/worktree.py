@@ -1,4 +1,4 @@
-"""Make a git worktree for a session: its own branch in its own folder beside the repository."""
+"""Make a git worktree for a session: its own branch in its own folder next to the repository."""
 
 from __future__ import annotations
 

@@ -35,11 +35,11 @@ class EndedWorktree(Answer):
     reason: str | UnsetType = UNSET
     """Reason why the worktree stays."""
     command: str | UnsetType = UNSET
-    """Command that goes on from there."""
+    """Command that continues from there."""
 
 
 class _Obstacle(Struct, frozen=True):
-    """A reason to keep a worktree, and the command that goes on from there."""
+    """A reason to keep a worktree, and the command that continues from there."""
 
     reason: str
     command: str

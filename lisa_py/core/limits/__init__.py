@@ -1,4 +1,4 @@
-"""Enforce the limits of a session in a process of its own beside the pane.
+"""Enforce the limits of a session in its own process beside the pane.
 
 Tests: tests/core/limits, tests/commands/session/test_spawn_limits.py, tests/agents_live/test_limits.py.
 """

@@ -30,7 +30,7 @@ ERRORS = (*queue.ERRORS, "store_unwritable", "session_not_found")
 
 
 class Continuation(Struct, frozen=True):
-    """The text that goes on with the turn, and its time."""
+    """The text that continues the turn, and its time."""
 
     id: str
     due_at: float
@@ -50,7 +50,7 @@ class LimitPlanResult(Answer):
     text: str | UnsetType = UNSET
     """The agent's words about the limit."""
     continues_at: str | UnsetType = UNSET
-    """Time at which the turn goes on."""
+    """Time at which the turn continues."""
     continuation_id: str | UnsetType = UNSET
     """Id of the text in the outbox."""
     withdrawn: int | UnsetType = UNSET

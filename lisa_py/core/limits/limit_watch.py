@@ -204,7 +204,7 @@ class LimitWatch:
         return min(waits)
 
     def _check_one_shot(self) -> LimitUse | None:
-        """Return the end of a one-shot session: its turn has ended, and the agent will not go on by itself."""
+        """Return the end of a one-shot session: its turn has ended, and the agent will not continue by itself."""
         if not self._has_one_shot_ended():
             return None
         status = read_status(self._ctx, self._ref)
@@ -212,7 +212,7 @@ class LimitWatch:
         return _ONE_SHOT_ENDS.get(self._reader.state.last_turn_end) if is_idle else None
 
     def _check_usage_limit(self) -> LimitUse | None:
-        """At a usage limit, queue what goes on with the turn, or return the end of the session."""
+        """At a usage limit, queue what continues the turn, or return the end of the session."""
         limits = limit_records.read_limits(self._ref, self._limits.run_id)
         self._limits = limits or self._limits
         is_failed = self._reader.state.last_turn_end == "failed"

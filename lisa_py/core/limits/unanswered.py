@@ -13,7 +13,7 @@ ANSWER_SECONDS = 300.0
 SEARCH_SECONDS = 30.0
 """Interval of looks: an agent may draw a dialog without an event (codex 0.171)."""
 KINDS = ("permission", "question")
-"""Dialogs about a tool call: without its answer the agent goes on with something else."""
+"""Dialogs about a tool call: without its answer the agent does something else."""
 SURFACE = "timeout"
 
 

@@ -191,7 +191,7 @@ class ArchivedFeed(SessionFeed):
         return self._index.sources
 
     def _check_start(self) -> None:
-        """Begin anew if the position is not in this archive."""
+        """Start from the beginning if the position is not in this archive."""
         start, sources = self._start, self.sources
         if start is None:
             return

@@ -60,7 +60,7 @@ class AskResult(Answer):
     question: str | UnsetType = UNSET
     choices: tuple[DialogChoice, ...] | UnsetType = UNSET
     cursor: str
-    """Position behind the reply, for session history --since."""
+    """Position after the reply, for session history --since."""
     error_code: str | UnsetType = UNSET
     error: str | UnsetType = UNSET
 

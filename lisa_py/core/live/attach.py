@@ -73,7 +73,7 @@ def _read_back(feed: SessionFeed, keep: Callable[[LiveFrame], bool], before: str
 
 
 def read_messages(ctx: Context, ref: SessionRef, *, since: str = "", before: str = "") -> MessagesResult:
-    """Return the newest part of the recorded conversation, or of that behind or before a cursor.
+    """Return the newest part of the recorded conversation, or of that after or before a cursor.
 
     Raise LisaError(invalid_cursor | archive_unreadable), TmuxUnavailable.
     """

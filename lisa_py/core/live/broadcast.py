@@ -175,11 +175,11 @@ class RecordedFrames:
         """Cursor of the last frame; empty: there is none to read."""
         self._publish = publish
         self.cursor = until or since
-        """Cursor behind the last frame."""
+        """Cursor after the last frame."""
         self.omitted_bytes = 0
         """Bytes of transcript before the first frame; set by the iteration."""
         self.reset = ""
-        """Reason why they begin anew instead of at the given cursor; set by the iteration."""
+        """Reason why they start from the beginning instead of at the given cursor; set by the iteration."""
 
     def __iter__(self) -> Iterator[PublishedFrame]:
         """Yield the frames. Raise LisaError: session_not_found, archive_unreadable; TmuxUnavailable."""

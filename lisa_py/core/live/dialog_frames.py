@@ -1,4 +1,4 @@
-"""Report dialogs as frames: each when it opens, directly behind its tool call, and once more when it is decided."""
+"""Report dialogs as frames: each when it opens, directly after its tool call, and once more when it is decided."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class SessionFeed:
         self._ref = ref
         self._start = parse_cursor(since) if since else None
         self.reset = ""
-        """Reason why the feed began anew instead of at the given cursor; empty if it did not."""
+        """Reason why the feed started from the beginning instead of at the given cursor; empty if it did not."""
         self.omitted_bytes = 0
         """Bytes of the transcripts before the first frame of `history`, if it was to begin near their end."""
         self._cache = PollCache()
@@ -124,7 +124,7 @@ class SessionFeed:
 
     @property
     def position(self) -> LivePosition:
-        """Return the position behind the last frame."""
+        """Return the position after the last frame."""
         return self._position
 
     @property
@@ -289,7 +289,7 @@ class SessionFeed:
                 self._open(self._paths[following])
 
     def _read_record(self, start: int, frames: list[Frame]) -> Iterator[LiveFrame]:
-        """Yield the frames of one record; the position behind its last frame is the end of the record."""
+        """Yield the frames of one record; the position after its last frame is the end of the record."""
         skip, self._skip = self._skip, 0
         source = self._position.source
         for index, frame in enumerate(frames, 1):
@@ -308,7 +308,7 @@ class SessionFeed:
             yield from self._note_call(frame)
 
     def _note_call(self, frame: Frame) -> Iterator[LiveFrame]:
-        """Keep the calls of the newest turn; yield the dialog of a call directly behind it."""
+        """Keep the calls of the newest turn; yield the dialog of a call directly after it."""
         if frame.kind == "turn_start":
             self._begun_calls.clear()
         if frame.kind == "tool_use":

@@ -73,7 +73,7 @@ class TurnReply:
         self.is_idle = False
         """The agent waits for the next prompt, without a record of the end of its turn, or of its begin."""
         self.cursor = ""
-        """Position behind the last frame of the reply."""
+        """Position after the last frame of the reply."""
         self.dialog: ApprovalPayload | QuestionPayload | DialogPayload | None = None
         self.error = ""
         self.duration_ms = 0
@@ -157,7 +157,7 @@ class TurnReply:
 
     @property
     def text(self) -> str:
-        """Return the text behind the last tool call; all text if there is none behind it."""
+        """Return the text after the last tool call; all text if there is none after it."""
         return "\n\n".join(self._last_texts or self._texts)
 
     @property

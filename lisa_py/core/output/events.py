@@ -56,7 +56,7 @@ class RecentEvents(Struct, frozen=True, kw_only=True):
     remaining: int = 0
     """Number of new events for the next read."""
     reset: bool = False
-    """True if the log is younger than the cursor: it started anew."""
+    """True if the log is younger than the cursor: it restarted."""
     newest: int = 0
     """Sequence number of the newest event in the log."""
 

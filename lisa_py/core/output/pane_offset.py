@@ -83,7 +83,7 @@ def _read_counted(server: Tmux, ref: SessionRef, pane: Pane, rows: int) -> tuple
 
 
 def _fits(known: PaneCount, pane: Pane, run_id: str) -> bool:
-    """Return True if the counted rows may still be in the pane; a resized pane arranges its rows anew."""
+    """Return True if the counted rows may still be in the pane; a resized pane rearranges its rows."""
     same = (known.run_id, known.pane_id, known.width, known.height) == (run_id, pane.pane_id, pane.width, pane.height)
     return same and _ANCHOR_SIZE <= known.rows <= pane.history - _MARGIN_ROWS // 2
 

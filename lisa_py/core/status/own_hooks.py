@@ -28,7 +28,7 @@ def _find_own_caller(view: View, callers: Sequence[Mapping[str, object]], pid: i
     if pid and any(hook["pid"] == pid for hook in callers):
         return pid
     if all(isinstance(at := hook.get("at"), int | float) and at < started_at for hook in callers):
-        return 0  # hooks of an earlier agent, which a wrapper has started anew
+        return 0  # hooks of an earlier agent, which a wrapper has restarted
     given = view.meta.agent_session_id
     # the agent has ended, or its hooks see other process ids (a container)
     return next((hook for hook in callers if hook.get("session_id") == given), callers[0])["pid"]

@@ -35,7 +35,7 @@ def read_tail(agent: Agent, path: str, *, limit: int = TAIL_LIMIT) -> tuple[Fram
 
 
 def read_newest(agent: Agent, path: str, *, limit: int = TAIL_LIMIT) -> TranscriptChunk:
-    """Return the frames of read_tail and the offset behind the last whole line."""
+    """Return the frames of read_tail and the offset after the last whole line."""
     frames, _, end = read_backwards(agent, path, lambda found, _: _has_turn_start(found), block=BLOCK, limit=limit)
     return TranscriptChunk(tuple(sort_by_time(frames)), end)
 
@@ -96,7 +96,7 @@ class TranscriptReader:
         self.agent = agent
         self.path = path
         self.offset = offset
-        """Byte offset behind the last line read."""
+        """Byte offset after the last line read."""
 
     def read(self, limit: int = READ_LIMIT) -> TranscriptChunk:
         """Return the frames of new whole lines; at most about `limit` bytes are read at once."""

@@ -149,7 +149,7 @@ def describe_limits(ref: SessionRef, run_id: str = "") -> SessionLimits | None:
 
 
 def _find_continuation(ref: SessionRef) -> str | UnsetType:
-    """Return the time at which a turn goes on after a usage limit."""
+    """Return the time at which a turn continues after a usage limit."""
     from lisa_py.store import outbox_records  # noqa: PLC0415 - few sessions wait for the end of a limit
 
     try:

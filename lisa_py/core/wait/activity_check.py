@@ -41,7 +41,7 @@ class _PaneCheck(Struct):
     meta: SessionMeta | None
     agent: str
     shows_work: bool
-    """Its output goes on and on, so only the title counts."""
+    """Its output continues without end, so only the title counts."""
     key: tuple[object, ...]
     read_at: float
     """Wall-clock time of the last read; tmux dates output in whole seconds."""

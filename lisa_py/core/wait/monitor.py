@@ -51,7 +51,7 @@ class MonitorSummary(Struct, frozen=True, kw_only=True):
     recoveries: int = 0
     output_file: str = ""
     pane: Pane | None = None
-    """The pane at the last read, if the agent goes on in it."""
+    """The pane at the last read, if the agent continues in it."""
 
     @property
     def final_state(self) -> str:

@@ -25,7 +25,7 @@ PAUSE_FACTOR = 1
 LIVE_PAUSE_FACTOR = 3
 """Pause after a read of a followed session, as a multiple of its cost."""
 BURST_SECONDS, BURST_SHARE = 0.2, 0.04
-"""CPU time of the reads in a burst of events, and their share of a core when it goes on."""
+"""CPU time of the reads in a burst of events, and their share of a core when it continues."""
 MAX_PAUSE_SECONDS = 1.0
 SETTLE_SECONDS, SETTLE_TICK, SETTLE_FACTOR = 0.5, 0.025, 3
 """Fast reads after an event: further evidence of the same change may come without one."""
@@ -36,7 +36,7 @@ QUICK_SECONDS, GROWTH, SLOW_SECONDS = 0.1, 4, 5.0
 SAFE_SECONDS = 1.0
 """Least interval of reads of a session whose changes are events."""
 TITLE_SECONDS = 2.0
-"""Longest interval while a title shows work: the screen may show why it does not go on."""
+"""Longest interval while a title shows work: the screen may show why it does not continue."""
 SCREEN_SECONDS = 0.25
 """Interval while the state of a working agent shows on its screen only."""
 YOUNG_SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""Monitor a session past usage limits: the interrupted turn goes on at their end."""
+"""Monitor a session past usage limits: the interrupted turn continues at their end."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def run_monitor(
 
 
 def _queue(ctx: Context, ref: SessionRef) -> continuation.Continuation | None:
-    """Queue what goes on with the turn; None, and a warning, if nothing will."""
+    """Queue what continues the turn; None, and a warning, if nothing will."""
     try:
         queued = continuation.queue_continuation(ctx, ref)
     except LisaError as problem:

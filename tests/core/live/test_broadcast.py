@@ -21,7 +21,7 @@ STATUS_KINDS = ("session_status", "tool_approval_request", "session_end")
 
 
 class Subscriber(threading.Thread):
-    """A subscription that is read in a thread of its own."""
+    """A subscription that is read in its own thread."""
 
     def __init__(self, subscription: Subscription) -> None:
         super().__init__(daemon=True)
@@ -93,7 +93,7 @@ def test_slow_reader_ends_and_delays_no_other(stage: SessionHarness, monkeypatch
 
 
 class SlowClock:
-    """A clock that goes on by a second whenever it is read; `at_each` is called first."""
+    """A clock that advances by a second whenever it is read; `at_each` is called first."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -23,7 +23,7 @@ def stage(machine: LisaHost) -> SessionHarness:
 
 
 class Reader(threading.Thread):
-    """A feed that is followed in a thread of its own."""
+    """A feed that is followed in its own thread."""
 
     def __init__(self, stage: SessionHarness, since: str = "") -> None:
         super().__init__(daemon=True)

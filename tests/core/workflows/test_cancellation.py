@@ -30,7 +30,7 @@ def stage(machine: LisaHost) -> SessionHarness:
 
 
 class _Call:
-    """A call in a thread of its own."""
+    """A call in its own thread."""
 
     def __init__(self, action: Callable[[], object]) -> None:
         self.result: Any = None
