@@ -1,4 +1,4 @@
-"""Cost of everything that runs while nobody looks, beside idle and working agents."""
+"""Cost of everything that runs while no one is attached, beside idle and working agents."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def agents_at_work(machine: LisaHost) -> Iterator[tuple[str, list[SessionHarness
         yield "codex and claude", [idle_codex, claude]
 
 
-def test_what_runs_while_nobody_looks(machine: LisaHost, report: BenchmarkReport) -> None:
+def test_cost_of_background_processes(machine: LisaHost, report: BenchmarkReport) -> None:
     with contextlib.ExitStack() as running:
         names, (idle, working) = running.enter_context(agents_at_work(machine))
         queued = working.lisa("send", "--text", "later", "--enter", "--when", "idle")
