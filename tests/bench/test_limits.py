@@ -65,4 +65,4 @@ def test_limit_process_at_rest(machine: LisaHost, report: BenchmarkReport) -> No
         [("resident MB", f"{memory:.1f}"), (f"CPU ms in {REST_SECONDS:.0f} s", f"{spent * 1000:.0f}")],
     )
     assert memory < 30
-    assert spent <= 0.01 and switches <= 5
+    assert spent <= 0.03 and switches <= 5
