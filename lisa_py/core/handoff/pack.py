@@ -13,16 +13,18 @@ from lisa_py.core.handoff.blocks import ObjectiveBlock
 from lisa_py.core.handoff.handoff_reader import ParsedHandoff
 from lisa_py.core.handoff.sections import PackDraft, Section
 from lisa_py.core.handoff.session_memory import MemoryBlock
-from lisa_py.core.live import archive_tail
+from lisa_py.core.live import attach
+from lisa_py.core.live.archive import ArchivedFeed
 from lisa_py.core.output import pane_text
 from lisa_py.core.output import tail as output_tail
 from lisa_py.core.output.events import EventReader, RecentEvent
 from lisa_py.core.output.pane_text import PaneText
 from lisa_py.core.output.tail import OutputTail
-from lisa_py.core.redact.redactor import Mask
+from lisa_py.core.redact.redactor import MARGIN, Mask
 from lisa_py.core.send import dialog as send_dialog
 from lisa_py.core.status import status_reader
 from lisa_py.store.paths import SessionRef
+from lisa_py.terminal import frame_lines
 
 NO_CAPTURE = "(no live capture)"
 NO_HANDOFF_CAPTURE = "(from handoff: capture unavailable)"
@@ -106,7 +108,7 @@ def collect_facts(
         status=shown_status.status,
         reason=mask.mask_text(shown_status.classification_reason),
         next_action=next_step.read_situation(shown_status).action,
-        tail=archive_tail.read_tail(ctx, ref, request.lines, mask)
+        tail=_read_archive(ctx, ref, request.lines, mask)
         if ref.archive
         else output_tail.read(ctx, ref, request.lines, mask, dialog=dialog, pane=pane),
         waiting_for=shown_status.waiting_for,
@@ -123,6 +125,15 @@ def collect_facts(
         archive=ref.archive or UNSET,
         error_code="session_not_found" if missing else UNSET if ref.archive else shown_status.error_code,
     )
+
+
+def _read_archive(ctx: Context, ref: SessionRef, count: int, mask: Mask) -> OutputTail:
+    """Return the last `count` lines, redacted before they are cut. Raise LisaError(archive_unreadable)."""
+    feed = ArchivedFeed(ctx, ref)
+    frames = attach.read_history(feed, lambda frame: not frame_lines.is_noise(frame), limit=count + MARGIN)
+    lines = [line for frame in frames for line in frame_lines.format_frame(frame, colors=False, verbose=False)]
+    kept = mask.mask_lines(lines[-count - MARGIN :])[-count:]
+    return OutputTail(lines=tuple(kept), source="archive" if kept else "none")
 
 
 def _needs_attention(waiting_for: str) -> bool:
