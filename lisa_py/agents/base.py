@@ -285,6 +285,11 @@ class Agent:
         chosen = self.resume_arguments(session_id)
         return f"{chosen} {self.drop_conversation(agent_args)}".strip() if chosen else ""
 
+    def list_call_paths(self, tool_name: str, tool_input: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the files that a call of a tool reads or writes, as its input names them."""
+        named = (tool_input.get(key) for key in ("file_path", "notebook_path", "path"))
+        return tuple(value for value in named if isinstance(value, str) and value)
+
     def format_rule_answer(self, event: str, decision: ToolDecision, reason: str) -> str:
         """Return what a hook prints for a call that a rule decides; empty if the agent takes no such answer."""
         return ""

@@ -65,6 +65,11 @@ class Codex(Agent):
     def home(self, environ: Mapping[str, str]) -> str:
         return session.config_folder(environ)
 
+    def list_call_paths(self, tool_name: str, tool_input: Mapping[str, Any]) -> tuple[str, ...]:
+        from lisa_py.agents._codex import patches  # noqa: PLC0415 - only decisions by rule
+
+        return patches.list_files(tool_input) if tool_name == "apply_patch" else ()
+
     def format_rule_answer(self, event: str, decision: ToolDecision, reason: str) -> str:
         from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only decisions by rule
 

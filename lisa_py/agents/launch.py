@@ -82,6 +82,8 @@ class AgentLaunch(Struct, frozen=True, kw_only=True):
     """Environment of the agent."""
     trust: bool = False
     """The user requested trust for the project root."""
+    approvals: bool = False
+    """The user has approval rules, which the hook of a run must apply, too."""
     main_screen: bool = True
     """Start full-screen agents on the main screen where that is harmless, so that the pane keeps history."""
     settings: SessionSettings = msgspec.field(default_factory=SessionSettings)

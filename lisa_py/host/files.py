@@ -308,6 +308,19 @@ def permissions(path: str, default: int = PRIVATE_FILE) -> int:
         return default
 
 
+def describe_foreign_access(path: str) -> str:
+    """Return who else can write to a file; empty if no other user can, and for no file. Raise OSError."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return ""
+    if found.st_uid not in (0, os.geteuid()):
+        return f"it belongs to another user ({found.st_uid})"
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"other users may write to it (mode {stat.S_IMODE(found.st_mode):04o})"
+    return ""
+
+
 def exists(path: str) -> bool:
     return os.path.lexists(path)
 

@@ -13,7 +13,7 @@
 #
 # Where the folder has rule.EVENT, that program decides first; a call that it decides is not recorded, unless it ends with
 # 3: the agent asks about it. Where it fails, it denies the tools that the rules of the session deny; other calls are
-# asked about.
+# asked about. rule.closed records that a dialog was answered with keys in the pane.
 
 LC_ALL=C
 export LC_ALL
@@ -123,7 +123,13 @@ close_dialogs() {
         *) continue ;;
       esac
     fi
-    printf 'closed\n' 1<>"$pipe"
+    if [ -f "$folder/rule.closed" ] && [ ! -e "${pipe%.pipe}.decision" ] && mv "$pipe" "$pipe.closed"; then
+      printf 'closed\n' 1<>"$pipe.closed" # only one hook can move it, so that it is recorded once
+      rm -f "$pipe.closed"
+      /bin/sh "$folder/rule.closed" "$event" <"${pipe%.pipe}.json" >/dev/null 2>&1 &
+    elif [ -p "$pipe" ]; then
+      printf 'closed\n' 1<>"$pipe"
+    fi
   done
 }
 

@@ -22,13 +22,18 @@ def write(ref: SessionRef, values: Sequence[str]) -> None:
 def read(ref: SessionRef) -> tuple[str, ...]:
     """Return the values; none if the session has no secrets. Raise LisaError(secrets_unreadable)."""
     try:
-        return load(ref.file(FILE), tuple[str, ...]) or ()
+        return read_file(ref.file(FILE))
     except UnreadableRecord as problem:
         raise LisaError(
             "secrets_unreadable",
             f"the secrets of {ref.session} cannot be read, so its texts cannot be masked and are not shown: {problem}",
             session=ref.session,
         ) from problem
+
+
+def read_file(path: str) -> tuple[str, ...]:
+    """Return the values in a file. Raise UnreadableRecord."""
+    return load(path, tuple[str, ...]) or ()
 
 
 RECORD = StoreRecord(check=None, snapshot=None, prune=None)

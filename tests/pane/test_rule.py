@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import pytest
 from lisa_py import agents
 from lisa_py.agents.launch import AgentLaunch, Facts
 from lisa_py.contract.session_settings import SessionSettings
-from lisa_py.core.guard.tool_rules import ToolRules
+from lisa_py.core.guard.tool_rules import SessionRules, ToolRules
 from lisa_py.core.lifecycle import environment, launch
-from lisa_py.store import json_records
+from lisa_py.store import approval_log, json_records
 
 RULES = ToolRules(allowed=("Bash(git:*)", "Edit"), denied=("Bash(rm:*)", "Write"))
 
@@ -23,9 +24,12 @@ def call_hook(
     folder: Path, event: str, payload: object, agent: str = "claude", rules: ToolRules = RULES
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the answer of the hook and the events that it has recorded."""
-    json_records.save(str(folder / "rules.json"), rules)
+    setup = SessionRules(
+        rules=rules, state_dir=str(folder / "state"), session="s", project_root="/p", folder="/p", run_id="r"
+    )
+    json_records.save(str(folder / "rules.json"), setup)
     for each in ("PermissionRequest", "PreToolUse"):
-        script = environment.rule_script(agents.get(agent), each, str(folder / "rules.json"), rules)
+        script = environment.rule_script(agents.get(agent), each, str(folder / "rules.json"), setup)
         (folder / f"rule.{each}").write_text(script)
     argv = ["/bin/sh", launch.hook_path(), str(folder), event]
     text = payload if isinstance(payload, str) else json.dumps(payload)
@@ -106,7 +110,7 @@ def test_denied_tools_stay_denied_where_rules_fail(
 def test_unreadable_call_is_asked_about_and_recorded(tmp_path: Path) -> None:
     answer, recorded = call_hook(tmp_path, "PreToolUse", bash("$X -rf /"))
     assert (answer["permissionDecision"], recorded) == ("ask", ["PreToolUse"])
-    assert "may run it" in answer["permissionDecisionReason"]
+    assert "may be one" in answer["permissionDecisionReason"]
     assert call_hook(tmp_path, "PermissionRequest", bash("$X -rf /")) == ({}, ["PreToolUse", "PermissionRequest"])
 
 
@@ -115,6 +119,95 @@ def test_unreadable_call_is_denied_where_no_dialog_opens(tmp_path: Path) -> None
     assert (answer["permissionDecision"], recorded) == ("deny", [])
     unattended = ToolRules(denied=("Bash(rm:*)",), unattended=True)
     assert call_hook(tmp_path, "PreToolUse", bash("$X"), rules=unattended)[0]["permissionDecision"] == "deny"
+
+
+NONE = ToolRules()
+
+
+def write_approvals(folder: Path, text: str, mode: int = 0o600) -> None:
+    path = folder / "state" / "approvals.toml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    files = sorted((folder / "state" / "approvals").glob("*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def test_approval_rules_are_read_at_each_call(tmp_path: Path) -> None:
+    assert call_hook(tmp_path, "PermissionRequest", bash("touch x"), rules=NONE) == ({}, ["PermissionRequest"])
+    write_approvals(tmp_path, "[[allow]]\ncommand = 'touch'\n")
+    answer, _ = call_hook(tmp_path, "PermissionRequest", bash("touch x"), rules=NONE)
+    assert answer["decision"] == {"behavior": "allow"}
+    write_approvals(tmp_path, "[[deny]]\ncommand = 'touch'\n")
+    answer, _ = call_hook(tmp_path, "PreToolUse", bash("touch x"), rules=NONE)
+    assert answer["permissionDecision"] == "deny" and "approvals.toml line 1" in answer["permissionDecisionReason"]
+    write_approvals(tmp_path, "[[deny]]\ncomand = 'touch'\n")
+    answer, recorded = call_hook(tmp_path, "PreToolUse", bash("ls"), rules=NONE)
+    assert (answer["permissionDecision"], recorded[-1]) == ("ask", "PreToolUse")
+    assert "line 2: comand" in answer["permissionDecisionReason"]
+    assert [(each["decision"], each["rule"]) for each in read_log(tmp_path)] == [
+        ("allow", "approvals.toml line 1"),
+        ("deny", "approvals.toml line 1"),
+        ("ask", "approvals.toml"),
+    ]
+
+
+def test_rules_that_others_can_write_allow_nothing(tmp_path: Path) -> None:
+    write_approvals(tmp_path, "[[allow]]\ntool = 'Bash'\n", 0o666)
+    answer, _ = call_hook(tmp_path, "PreToolUse", bash("ls"), rules=NONE)
+    assert answer["permissionDecision"] == "ask" and "other users may write" in answer["permissionDecisionReason"]
+    answer, _ = call_hook(tmp_path, "PreToolUse", bash("ls"), "codex", NONE)
+    assert answer["permissionDecision"] == "deny" and "0666" in answer["permissionDecisionReason"]
+
+
+def test_log_has_the_decision_without_secrets(tmp_path: Path) -> None:
+    json_records.save(str(tmp_path / "masked.json"), ("planted-value-1234",))
+    (tmp_path / "masked.json").chmod(0o600)
+    token = "ghp_" + "a1B2" * 9
+    call = bash(f"rm x planted-value-1234; curl -H 'Authorization: Bearer {token}' u") | {"tool_use_id": "toolu_1"}
+    call_hook(tmp_path, "PermissionRequest", call)
+    (entry,) = read_log(tmp_path)
+    assert "planted-value" not in str(entry) and token not in str(entry)
+    assert entry["input"].startswith("rm x ")
+    assert {key: entry[key] for key in ("session", "projectRoot", "runId", "agent", "tool", "by", "rule", "id")} == {
+        "session": "s", "projectRoot": "/p", "runId": "r", "agent": "claude", "tool": "Bash", "by": "rule",
+        "rule": "Bash(rm:*)", "id": "toolu_1",
+    }  # fmt: skip
+
+
+def test_decision_counts_where_the_log_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "approvals").write_text("in the way of the folder")
+    answer, _ = call_hook(tmp_path, "PermissionRequest", bash("rm x"))
+    assert answer["decision"]["behavior"] == "deny"
+    assert "the decision is not in the log of approvals" in answer["decision"]["message"]
+    assert call_hook(tmp_path, "PermissionRequest", bash("git log"))[0]["decision"]["behavior"] == "allow"
+
+
+def test_rules_of_the_user_fail_closed_without_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "build_python_command", lambda *words, isolation: "/absent/python -c x")
+    assert call_hook(tmp_path, "PreToolUse", bash("ls"), rules=NONE)[0] == {}, "there is no file"
+    write_approvals(tmp_path, "[[allow]]\ntool = 'Bash'\n")
+    answer, recorded = call_hook(tmp_path, "PreToolUse", bash("ls"), rules=NONE)
+    assert (answer["permissionDecision"], recorded[-1]) == ("ask", "PreToolUse")
+    unattended = ToolRules(unattended=True)
+    assert call_hook(tmp_path, "PreToolUse", bash("ls"), rules=unattended)[0]["permissionDecision"] == "deny"
+
+
+def test_lines_of_several_processes_stay_whole(tmp_path: Path) -> None:
+    code = (
+        "import sys; from lisa_py.contract.approvals import ApprovalEntry as E\n"
+        "import lisa_py.store.approval_log as log\n"
+        "for n in range(40): log.append(sys.argv[1], E(at='2026-01-01T00:00:00Z', session=sys.argv[2],"
+        " project_root='/p', tool='Bash', decision='deny', by='rule', input='x' * 3000))"
+    )
+    started = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(number)]) for number in range(3)]
+    assert [each.wait(timeout=30) for each in started] == [0, 0, 0]
+    entries = list(approval_log.read(str(tmp_path)))
+    assert len(entries) == 120 and None not in entries
 
 
 def test_patch_of_codex_counts_as_edit_and_write(tmp_path: Path) -> None:

@@ -130,19 +130,12 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
         stdin=stdin,
         agent_session_id=draft.session_id,
         hooks=draft.hooks,
-        rule_events=_list_rule_events(draft),
+        rule_events=("PreToolUse", "PermissionRequest") if draft.hooks else (),
         unattended=draft.skips_permissions or request.mode == "exec",
         send_prompt=send_prompt,
         notes=tuple(draft.notes),
         warnings=tuple(draft.options.warnings),
     )
-
-
-def _list_rule_events(draft: _LaunchDraft) -> tuple[str, ...]:
-    """Return the events that decide: a PermissionRequest comes only where claude itself would ask."""
-    if not draft.hooks:
-        return ()
-    return ("PreToolUse", "PermissionRequest") if draft.request.settings.denied_tools else ("PermissionRequest",)
 
 
 def _build_command_line(draft: _LaunchDraft) -> tuple[str, str | None, bool]:

@@ -20,7 +20,7 @@ _HOOK_SOURCE = "/<session-flags>/config.toml"
 
 def hook_flags(request: AgentLaunch, facts: Facts) -> list[str]:
     """Return the `-c` flags for the events whose trust the installed version accepts; else none."""
-    denies = ("PreToolUse",) if request.settings.denied_tools else ()
+    denies = ("PreToolUse",) if request.settings.denied_tools or request.approvals else ()
     wanted = (*EXEC_EVENTS, *denies) if request.mode == "exec" else EVENTS
     events = [event for event in wanted if f"hook {event}" in facts.flags]
     if not events or not request.folder or not request.hook:

@@ -51,6 +51,8 @@ class ShellReading(Struct, frozen=True):
     """Why parts of it cannot be parsed."""
     hidden: str = ""
     """A command that gets what it runs from elsewhere: a variable, its input."""
+    words: tuple[str, ...] = ()
+    """Every word, also those of redirections."""
 
 
 class _Wrapper(Struct, frozen=True):
@@ -131,7 +133,7 @@ def read_line(text: str) -> ShellReading:
     """Return what a line would run, also of one that cannot be parsed to its end."""
     reader = _Reader()
     reader.read_script(text, 0)
-    return ShellReading(tuple(reader.commands), reader.broken, reader.hidden)
+    return ShellReading(tuple(reader.commands), reader.broken, reader.hidden, tuple(reader.words))
 
 
 class _Reader:
@@ -139,6 +141,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.commands: list[ShellCommand] = []
+        self.words: list[str] = []
         self.broken = ""
         self.hidden = ""
 
@@ -151,6 +154,7 @@ class _Reader:
         for number, stage in enumerate(stages):
             if stage.broken:
                 self.broken = "a quote or a group is not closed"
+            self.words += [word.value.lstrip("<>&|0123456789") or word.value for word in stage.every_word]
             words = _drop_redirections(stage.every_word)
             first = next((word.raw for word in words if word.raw not in _KEYWORDS), "")
             if open_cases <= 0 or number not in patterns:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from lisa_py.contract.quoting import quote_posix
+from lisa_py.contract.approvals import ApprovalRule, ApprovalRules
 from lisa_py.contract.session_settings import TOOL_PATTERN, SessionSettings
 from lisa_py.contract.tool_decisions import ToolDecision
-from lisa_py.core.guard import shell_parser, shell_stages
-from lisa_py.core.guard.shell_parser import ShellCommand, ShellReading
+from lisa_py.core.guard import approval_file, call_rules, shell_stages
+from lisa_py.core.guard.call_rules import RequestedCall, RuleMatch, begins, names_tool
 from lisa_py.core.guard.shell_stages import ShellStage
 
+_NO_DIALOG = "no dialog can open in this session, so it was not run"
 EDIT_TOOLS = frozenset(("Write", "Edit", "NotebookEdit", "MultiEdit"))
 READ_TOOLS = frozenset(("Read", "Grep", "Glob", "LS", "NotebookRead", "TodoWrite", "TodoRead", "WebSearch"))
 """Tools that change nothing."""
@@ -41,12 +43,31 @@ class ToolRules(Struct, frozen=True, kw_only=True):
         return not self.unattended and self.permission_mode != "bypassPermissions"
 
 
+class SessionRules(Struct, frozen=True, kw_only=True):
+    """Setup of the decisions of one session: `rules.json` in its folder, for its hook."""
+
+    rules: ToolRules
+    state_dir: str = ""
+    """Folder of approvals.toml and of the log of decisions."""
+    session: str = ""
+    project_root: str = ""
+    folder: str = ""
+    """Working folder of the session."""
+    run_id: str = ""
+
+    @property
+    def approvals(self) -> str:
+        return os.path.join(self.state_dir, approval_file.NAME) if self.state_dir else ""
+
+
 class ToolVerdict(Struct, frozen=True):
     """The decision about one call."""
 
     decision: ToolDecision
     reason: str = ""
     """For a denial, and for a call that is asked about although its mode or a rule would allow it."""
+    rule: str = ""
+    """The rule that decides: a line of approvals.toml, or a pattern of the session."""
 
 
 def read_rules(settings: SessionSettings) -> ToolRules:
@@ -58,24 +79,100 @@ def read_rules(settings: SessionSettings) -> ToolRules:
     )
 
 
-def decide(rules: ToolRules, tool_name: str, tool_input: Mapping[str, Any], aliases: Sequence[str] = ()) -> ToolVerdict:
-    """Return the decision about one call: a denied tool, else an allowed one, else the permission mode.
-
-    `aliases` are further names of the tool in patterns.
+def decide(rules: ToolRules, call: RequestedCall, approvals: ApprovalRules | None = None) -> ToolVerdict:
+    """Return the decision about one call: what is denied, else what is asked about, else what is allowed, else the
+    permission mode. Rules of the user (`approvals`) and of the session count alike.
     """
-    names = (tool_name, *aliases)
-    shell = "Bash" if "Bash" in names else tool_name
-    denial = find_denial(rules.denied, names, _read_line(shell, tool_input))
-    if denial is not None and (denial.decision == "deny" or not rules.can_ask):
-        return ToolVerdict("deny", denial.reason)
-    if denial is not None:
-        return denial
-    if tool_name == QUESTION_TOOL:
-        return ToolVerdict("ask")
-    stages = _read_stages(shell, tool_input)
-    if any(_is_allowed(rules.allowed, name, stages) for name in names):
-        return ToolVerdict("allow")
-    return ToolVerdict("allow" if any(_is_allowed_by_mode(rules.permission_mode, name) for name in names) else "ask")
+    approvals = approvals or ApprovalRules()
+    verdict = _find_objection(rules, call, approvals)
+    if verdict is not None and verdict.decision == "ask" and not rules.can_ask:
+        return structs.replace(verdict, decision="deny", reason=f"{verdict.reason}; {_NO_DIALOG}")
+    if verdict is not None or call.tool == QUESTION_TOOL:
+        return verdict or ToolVerdict("ask")
+    allowing = _find_allowing(rules, call, approvals)
+    if allowing is not None:
+        return allowing
+    return ToolVerdict(
+        "allow" if any(_is_allowed_by_mode(rules.permission_mode, name) for name in call.names) else "ask"
+    )
+
+
+def _find_objection(rules: ToolRules, call: RequestedCall, approvals: ApprovalRules) -> ToolVerdict | None:
+    """Return a denial, or else a reason to ask; None if no rule is against the call."""
+    doubts: list[ToolVerdict] = []
+    denied = map(_read_denied, rules.denied)
+    for rule in (*denied, *approvals.rules):
+        if rule.decision == "allow":
+            continue
+        found = call_rules.compare(rule, call)
+        if found.matches and rule.decision == "deny":
+            return ToolVerdict("deny", describe_denial(rule, call, found), name_rule(rule))
+        if found.matches or found.doubt:
+            doubts.append(ToolVerdict("ask", _describe_question(rule, found), name_rule(rule)))
+    if approvals.problem:
+        doubts.append(ToolVerdict("ask", f"the approval rules cannot be used: {approvals.problem}", approval_file.NAME))
+    if approvals.exists and call_rules.touches(call, (approvals.file,)):
+        doubts.append(ToolVerdict("ask", f"the call names the approval rules ({approvals.file})", approval_file.NAME))
+    return doubts[0] if doubts else None
+
+
+def _find_allowing(rules: ToolRules, call: RequestedCall, approvals: ApprovalRules) -> ToolVerdict | None:
+    allowed = [rule for rule in approvals.rules if rule.decision == "allow"]
+    for rule in allowed:
+        if rule.paths and call_rules.covers_paths(rule, call):
+            return ToolVerdict("allow", rule=name_rule(rule))
+    ours: dict[str, str] = {}
+    for rule in allowed:
+        if not rule.paths:
+            names = [f"Bash({prefix}:*)" for prefix in rule.commands] or rule.tools
+            ours |= dict.fromkeys(names, name_rule(rule))
+    stages = _read_stages(call.shell_name, call.given)
+    for patterns in (rules.allowed, tuple(ours), (*rules.allowed, *ours)):
+        if any(_is_allowed(patterns, name, stages) for name in call.names):
+            used = [ours.get(pattern, pattern) for pattern in patterns if _is_used(pattern, call, stages)]
+            return ToolVerdict("allow", rule=", ".join(dict.fromkeys(used)))
+    return None
+
+
+def _is_used(pattern: str, call: RequestedCall, stages: tuple[ShellStage, ...] | None) -> bool:
+    """Return True if a pattern covers the tool, or a stage of the line."""
+    prefix = _read_prefix(pattern)
+    if prefix is None:
+        return any(names_tool(pattern, name) for name in call.names)
+    return any(begins(stage.text, prefix) for stage in stages or ())
+
+
+def name_rule(rule: ApprovalRule) -> str:
+    """Return the place of a rule: its line, or the pattern of the session."""
+    if rule.line:
+        return f"{approval_file.NAME} line {rule.line}"
+    return f"Bash({rule.commands[0]}:*)" if rule.commands else rule.tools[0]
+
+
+def describe_denial(rule: ApprovalRule, call: RequestedCall, found: RuleMatch) -> str:
+    if rule.line:
+        named = f"{name_rule(rule)} denies {call.tool}"
+    else:
+        named = f"a rule of this session denies {name_rule(rule) if rule.commands else call.tool}"
+    runs = f"; this call {found.shown}" if found.shown else ""
+    return f"{named}{runs}" + (f" ({rule.reason})" if rule.reason else "")
+
+
+def _describe_question(rule: ApprovalRule, found: RuleMatch) -> str:
+    owner = name_rule(rule) if rule.line else "a rule of this session"
+    why = f" ({rule.reason})" if rule.reason else ""
+    if found.matches:
+        return f"{owner} asks a person about it{why}"
+    verb = "denies" if rule.decision == "deny" else "asks about"
+    subject = f"Bash({rule.commands[0]}:*)" if rule.commands else "such a call"
+    return f"{owner} {verb} {subject}, and this call may be one: {found.doubt}; write it plainly{why}"
+
+
+def _read_denied(pattern: str) -> ApprovalRule:
+    prefix = _read_prefix(pattern)
+    if prefix is None:
+        return ApprovalRule(decision="deny", line=0, tools=(pattern,))
+    return ApprovalRule(decision="deny", line=0, commands=(prefix,))
 
 
 def _is_allowed_by_mode(mode: str, tool_name: str) -> bool:
@@ -121,65 +218,6 @@ def _read_stages(tool_name: str, tool_input: Mapping[str, Any]) -> tuple[ShellSt
     return shell_stages.split_stages(command) if isinstance(command, str) else ()
 
 
-def _read_line(tool_name: str, tool_input: Mapping[str, Any]) -> ShellReading | None:
-    """Return what a shell call runs, with everything in it; None for any other tool."""
-    if tool_name != "Bash":
-        return None
-    command = tool_input.get("command")
-    if isinstance(command, list) and all(isinstance(word, str) for word in command):
-        command = " ".join(map(quote_posix, command))
-    if not isinstance(command, str):
-        return ShellReading((), broken="its input is not known")
-    return shell_parser.read_line(command)
-
-
-def find_denial(patterns: Iterable[str], names: Sequence[str], line: ShellReading | None) -> ToolVerdict | None:
-    """Return the verdict of denied patterns: a denial, a question where a call may hide a denied command, or None."""
-    doubt: ToolVerdict | None = None
-    for pattern in patterns:
-        prefix = _read_prefix(pattern)
-        if prefix is None:
-            named = [name for name in names if _names_tool(pattern, name)]
-            if named:
-                return ToolVerdict("deny", f"a rule of this session denies {names[0]}")
-        elif line is not None:
-            found = next((command for command in line.commands if _runs(command, prefix)), None)
-            if found is not None:
-                return ToolVerdict(
-                    "deny", f"a rule of this session denies {pattern}; this call runs: {found.text[:200]}"
-                )
-            if doubt is None and (why := _explain_doubt(line, prefix)):
-                doubt = ToolVerdict(
-                    "ask", f"a rule of this session denies {pattern}, and this call may run it: {why}; write it plainly"
-                )
-    return doubt
-
-
-def _runs(command: ShellCommand, prefix: str) -> bool:
-    """Return True if the command begins with a prefix, its program with or without a path."""
-    return any(_begins(text, prefix) for text in _spell(command))
-
-
-def _spell(command: ShellCommand) -> tuple[str, ...]:
-    program, *rest = command.words
-    return command.text, " ".join((program.rpartition("/")[2], *rest))
-
-
-def _explain_doubt(line: ShellReading, prefix: str) -> str:
-    """Return why a line may run a command of a prefix that it does not show; empty if it cannot."""
-    if line.broken:
-        return f"it cannot be parsed ({line.broken})"
-    if line.hidden:
-        return f"what it runs is only known when it runs ({line.hidden[:200]})"
-    wanted = prefix.split()
-    for command in line.commands:
-        known = [command.words[0].rpartition("/")[2], *command.words[1:]][: command.known]
-        is_open = command.is_extended or command.known < len(command.words)
-        if is_open and command.known < len(wanted) and known == wanted[: command.known]:
-            return f"what it runs is only known when it runs ({command.text[:200]})"
-    return ""
-
-
 def _is_allowed(patterns: Iterable[str], tool_name: str, stages: tuple[ShellStage, ...] | None) -> bool:
     """Return True if the tool, or every stage of a shell line, matches some pattern."""
     prefixes = []
@@ -187,10 +225,10 @@ def _is_allowed(patterns: Iterable[str], tool_name: str, stages: tuple[ShellStag
         prefix = _read_prefix(pattern)
         if prefix is not None:
             prefixes.append(prefix)
-        elif _names_tool(pattern, tool_name):
+        elif names_tool(pattern, tool_name):
             return True
     return bool(stages) and all(
-        not stage.opaque and any(_begins(stage.text, prefix) for prefix in prefixes) for stage in stages or ()
+        not stage.opaque and any(begins(stage.text, prefix) for prefix in prefixes) for stage in stages or ()
     )
 
 
@@ -198,11 +236,3 @@ def _read_prefix(pattern: str) -> str | None:
     """Return the prefix of a scoped pattern; None for the name of a tool."""
     found = TOOL_PATTERN.match(pattern)
     return found["prefix"] if found else None
-
-
-def _names_tool(pattern: str, tool_name: str) -> bool:
-    return tool_name == pattern or (pattern.startswith("mcp__") and tool_name.startswith(pattern + "__"))
-
-
-def _begins(text: str, prefix: str) -> bool:
-    return text == prefix or text.startswith(prefix + " ")

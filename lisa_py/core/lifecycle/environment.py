@@ -11,9 +11,10 @@ from lisa_py import agents
 from lisa_py.agents.base import Agent
 from lisa_py.contract.quoting import quote_posix
 from lisa_py.contract.session_settings import VARIABLE_NAME
+from lisa_py.contract.tool_decisions import ToolDecision
 from lisa_py.core.context import Context
 from lisa_py.core.guard import tool_rules
-from lisa_py.core.guard.tool_rules import ToolRules
+from lisa_py.core.guard.tool_rules import SessionRules, ToolRules
 from lisa_py.host import files
 from lisa_py.host.env import API_KEY_VARIABLE, ROUTING_VARIABLES, Settings
 from lisa_py.store.paths import SessionRef
@@ -105,33 +106,59 @@ def launcher_script() -> str:
     return f'#!/bin/sh\nexec {build_python_command("from lisa_py.cli.start import entry; entry()")} "$@"\n'
 
 
-def rule_script(agent: Agent, event: str, path: str, rules: ToolRules) -> str:
-    """Return a program that decides a tool call on its standard input by the rules of a session.
+def rule_script(agent: Agent, event: str, path: str, setup: SessionRules) -> str:
+    """Return a program that decides a tool call on its standard input by the rules of a session and of the user.
 
-    Where they cannot be evaluated, it denies the tools that they deny, also those of which they deny only some calls.
+    Where they cannot be evaluated, it denies the tools that the session denies, also those of which it denies only some
+    calls; where the user has rules, every other call is asked about. Without any rule it costs no Python.
     """
     code = "from lisa_py.pane.rule import main; main(sys.argv[1:])"
     decide = build_python_command(code, agent.name, event, path, isolation="-I")
-    if not rules.denied:
-        return f"exec {decide}\n"
+    rules = setup.rules
+    can_allow = bool(agent.format_rule_answer(event, "allow", ""))
+    file = quote_posix(setup.approvals)
+    lines = [f"[ -e {file} ] || [ -L {file} ] || exit 0"] if setup.approvals else []
+    if rules.denied or (can_allow and rules.allowed):
+        lines = []
+    lines += [
+        "call=$(cat)",
+        f"said=$(printf '%s' \"$call\" | {decide})",
+        "code=$?",
+        "case $code in 0 | 3) printf '%s' \"$said\"; exit $code ;; esac",
+    ]
+    if rules.denied:
+        lines += ["case $call in", *_deny_cases(agent, event, rules), "esac"]
+    if setup.approvals:
+        lines += _ask_lines(agent, event, setup, file)
+    return "\n".join(lines) + "\n"
+
+
+def closed_script(agent: Agent, path: str) -> str:
+    """Return a program that records the answer to a dialog in the pane; its argument is the event that shows it."""
+    code = "from lisa_py.pane.rule import main; main(sys.argv[1:])"
+    return f'exec {build_python_command(code, agent.name, "closed", path, isolation="-I")} "$1"\n'
+
+
+def _deny_cases(agent: Agent, event: str, rules: ToolRules) -> list[str]:
     cases = []
     for name in tool_rules.list_denied_tools(rules, agent.tool_aliases):
         reason = f"the rules of this session cannot be evaluated, and they deny {name}; nothing was run"
         answer = agent.format_rule_answer(event, "deny", reason)
         ends = ('"', "__") if name.startswith("mcp__") else ('"',)
         keys = [f'"tool_name":{space}"{name}{end}' for space in ("", " ") for end in ends]
-        cases.append(f"{' | '.join(f'*{quote_posix(key)}*' for key in keys)}) printf '%s\\n' {quote_posix(answer)} ;;")
-    return "\n".join(
-        [
-            "call=$(cat)",
-            f"said=$(printf '%s' \"$call\" | {decide})",
-            "code=$?",
-            "case $code in 0 | 3) printf '%s' \"$said\"; exit $code ;; esac",
-            "case $call in",
-            *cases,
-            "esac\n",
-        ]
-    )
+        shown = f"printf '%s\\n' {quote_posix(answer)}; exit 0"
+        cases.append(f"{' | '.join(f'*{quote_posix(key)}*' for key in keys)}) {shown} ;;")
+    return cases
+
+
+def _ask_lines(agent: Agent, event: str, setup: SessionRules, file: str) -> list[str]:
+    """Return the lines that ask about a call, or deny it where no dialog can open, if the user has rules."""
+    decision: ToolDecision = "ask" if setup.rules.can_ask else "deny"
+    answer = agent.format_rule_answer(event, decision, f"the rules in {setup.approvals} cannot be evaluated")
+    if not answer:
+        return []
+    code = 3 if decision == "ask" and agent.asks_by_rule else 0
+    return [f"{{ [ -e {file} ] || [ -L {file} ]; }} && printf '%s\\n' {quote_posix(answer)} && exit {code}", "exit 0"]
 
 
 def after_end_script(settings: Settings, root: str) -> str:

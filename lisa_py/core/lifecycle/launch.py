@@ -18,8 +18,10 @@ from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES,
 from lisa_py.contract.quoting import has_flag, quote
 from lisa_py.contract.session_settings import SessionSettings, describe_unapplied
 from lisa_py.core.context import Context
+from lisa_py.core.guard import approval_file
 from lisa_py.core.lifecycle import environment, nesting
 from lisa_py.core.lifecycle.nesting import NestedDetection
+from lisa_py.host import files
 from lisa_py.host.run import find_program
 from lisa_py.store import agent_facts
 
@@ -276,6 +278,7 @@ def prepare_launch(
         run_id=run_id,
         environ=environ,
         hook=hook_path(),
+        approvals=files.exists(os.path.join(ctx.settings.state_dir, approval_file.NAME)),
     )
     if resolved.custom:
         warnings = describe_unapplied("--command", launch.settings, ())

@@ -11,7 +11,7 @@ from lisa_py.agents.launch import SECRETS_FOLDER, LaunchPlan
 from lisa_py.contract import session_settings
 from lisa_py.contract.records import INPUT_HEAD, SessionMeta, SessionState
 from lisa_py.core.context import Context
-from lisa_py.core.guard.tool_rules import ToolRules
+from lisa_py.core.guard.tool_rules import SessionRules, ToolRules
 from lisa_py.core.lifecycle import environment, limit_files
 from lisa_py.core.lifecycle.launch import PreparedLaunch
 from lisa_py.core.lifecycle.spawn_plan import FormerRun, SpawnPlan
@@ -64,7 +64,7 @@ def write_session_files(
         files.write(ref.file("stdin"), plan.stdin)
     for name, content in plan.files.items():
         files.write(ref.file(name), content)
-    _write_rules(ref, spawn_plan, plan)
+    _write_rules(ctx, ref, spawn_plan, plan)
     if plan.secret_files:
         folder = files.ensure_private_dir(ref.file(SECRETS_FOLDER))
         for name, content in plan.secret_files.items():
@@ -120,18 +120,27 @@ def _build_record(
     )
 
 
-def _write_rules(ref: SessionRef, spawn_plan: SpawnPlan, plan: LaunchPlan) -> None:
+def _write_rules(ctx: Context, ref: SessionRef, spawn_plan: SpawnPlan, plan: LaunchPlan) -> None:
     """Write the rules for tools and the programs by which the hook asks for a decision."""
     settings = spawn_plan.start.launch.settings
     rules = ToolRules(
         allowed=settings.allowed_tools or (), denied=settings.denied_tools or (), unattended=plan.unattended
     )
-    if not plan.rule_events or not (rules.allowed or rules.denied):
+    if not plan.rule_events:
         return
+    setup = SessionRules(
+        rules=rules,  # without the mode: the agent itself has it
+        state_dir=ctx.settings.state_dir,
+        session=ref.session,
+        project_root=ref.project.root,
+        folder=spawn_plan.folder,
+        run_id=spawn_plan.run_id,
+    )
     path = ref.file("rules.json")
-    json_records.save(path, rules)  # without the mode: the agent itself has it
+    json_records.save(path, setup)
+    files.write(ref.file("rule.closed"), environment.closed_script(spawn_plan.start.agent, path))
     for event in plan.rule_events:
-        files.write(ref.file(f"rule.{event}"), environment.rule_script(spawn_plan.start.agent, event, path, rules))
+        files.write(ref.file(f"rule.{event}"), environment.rule_script(spawn_plan.start.agent, event, path, setup))
 
 
 def _add_launcher(ref: SessionRef, path: str) -> str:

@@ -19,7 +19,7 @@ from lisa_py.contract.dialogs import (
 )
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.core.send import answers, dialog, dialog_list
+from lisa_py.core.send import answers, decision_log, dialog, dialog_list
 from lisa_py.core.send.dialog import DialogAnswer
 from lisa_py.core.send.dialog_list import FoundDialog
 from lisa_py.core.send.target import SendTarget
@@ -249,12 +249,14 @@ def decide_by_hook(
     )
     if not output or (given.kind == "answer" and not prepared.answers):
         return None
-    _record(ctx, target, found, build_record(ctx, given.kind, given.by, "hook", prepared.summary, given.scope), output)
+    record = build_record(ctx, given.kind, given.by, "hook", prepared.summary, given.scope)
+    _record(ctx, target, found, record, output)
     if not dialogs.release_decided(target.ref, found.key):
         dialogs.withdraw(target.ref, found.key)
         return None
     source = _wait_until_taken(ctx, target, found)
-    return build_result(found, prepared, "hook", source)
+    warning = decision_log.record_decision(ctx, target, found, record)
+    return build_result(found, _add_notice(prepared, warning), "hook", source)
 
 
 def _record(ctx: Context, target: SendTarget, found: FoundDialog, record: DecisionRecord, output: str = "") -> None:
@@ -296,7 +298,11 @@ def decide_on_screen(
     with _PressAttempt(ctx, target, found, record) as attempt:
         source = _press(ctx, target, found, prepared)
         attempt.source = source
-    return build_result(found, prepared, "screen", source)
+    return build_result(found, _add_notice(prepared, attempt.warning), "screen", source)
+
+
+def _add_notice(prepared: PreparedDecision, notice: str) -> PreparedDecision:
+    return structs.replace(prepared, notices=(*prepared.notices, notice)) if notice else prepared
 
 
 def _press(ctx: Context, target: SendTarget, found: FoundDialog, prepared: PreparedDecision) -> str:
@@ -353,10 +359,15 @@ class _PressAttempt:
     """The decision while it is pressed: recorded before, withdrawn if it did not reach the agent."""
 
     def __init__(self, ctx: Context, target: SendTarget, found: FoundDialog, record: DecisionRecord) -> None:
+        self._ctx = ctx
         self._target = target
+        self._found = found
+        self._decided = record
         self._key = found.key
         self.source = ""
         """Sign that the dialog is closed."""
+        self.warning = ""
+        """Why the decision is not in the log."""
         _record(ctx, target, found, record)
 
     def __enter__(self) -> _PressAttempt:
@@ -365,6 +376,7 @@ class _PressAttempt:
     def __exit__(self, *problem: object) -> None:
         if problem[0] is None and self.source:
             dialogs.release_closed(self._target.ref, self._key)
+            self.warning = decision_log.record_decision(self._ctx, self._target, self._found, self._decided)
         elif problem[0] is None or isinstance(problem[1], LisaError):
             dialogs.withdraw(self._target.ref, self._key)
 

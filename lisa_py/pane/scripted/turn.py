@@ -288,7 +288,8 @@ class ScriptedTurn:
         head = output.rstrip().split("\n")
         self._interface.print("\n".join("  " + line for line in head[:20]) + ("\n  ..." if len(head) > 20 else ""))
         self._set_state("thinking")
-        self._state_files.call_hook("PostToolUse", tool_name="shell", tool_use_id=tool_id, exit_code=status)
+        call = {"tool_name": "shell", "tool_input": {"command": command[:2000]}}
+        self._state_files.call_hook("PostToolUse", **call, tool_use_id=tool_id, exit_code=status)
 
     def _run_shell(self, command: str) -> tuple[int, str]:
         """Run the command in a session of its own, as real agents do; Escape ends its whole process group."""

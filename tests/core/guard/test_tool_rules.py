@@ -15,13 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lisa_py.core.guard import shell_stages, tool_rules
+from lisa_py.core.guard.call_rules import RequestedCall
 from lisa_py.core.guard.tool_rules import ToolRules
 
 
 def decide(tool: str, allowed: str = "", denied: str = "", mode: str = "", **call: Any) -> str:
     rules = ToolRules(allowed=tuple(allowed.split("|")) if allowed else (),
                       denied=tuple(denied.split("|")) if denied else (), permission_mode=mode)  # fmt: skip
-    return tool_rules.decide(rules, tool, call).decision
+    return tool_rules.decide(rules, RequestedCall(tool=tool, given=call)).decision
 
 
 def bash(command: str, allowed: str = "", denied: str = "", mode: str = "") -> str:
@@ -327,11 +328,11 @@ def test_second_word_of_a_denied_prefix_may_be_hidden() -> None:
 
 def test_reason_names_the_rule_and_the_command() -> None:
     rules = ToolRules(allowed=("Bash",), denied=("Write", "Bash(rm:*)"))
-    verdict = tool_rules.decide(rules, "Bash", {"command": "echo $(rm -rf x)"})
+    verdict = tool_rules.decide(rules, RequestedCall(tool="Bash", given={"command": "echo $(rm -rf x)"}))
     assert verdict.reason == "a rule of this session denies Bash(rm:*); this call runs: rm -rf x"
-    verdict = tool_rules.decide(rules, "Bash", {"command": "ls; $X y"})
+    verdict = tool_rules.decide(rules, RequestedCall(tool="Bash", given={"command": "ls; $X y"}))
     assert verdict.reason == (
-        "a rule of this session denies Bash(rm:*), and this call may run it: "
+        "a rule of this session denies Bash(rm:*), and this call may be one: "
         "what it runs is only known when it runs ($X); write it plainly"
     )
 
@@ -344,7 +345,7 @@ def test_command_given_as_words_is_read_for_denials() -> None:
 
 def test_run_without_dialogs_denies_what_it_cannot_read() -> None:
     rules = ToolRules(allowed=("Bash",), denied=("Bash(rm:*)",), unattended=True)
-    assert tool_rules.decide(rules, "Bash", {"command": "$X"}).decision == "deny"
+    assert tool_rules.decide(rules, RequestedCall(tool="Bash", given={"command": "$X"})).decision == "deny"
 
 
 @pytest.mark.parametrize("piece", ["$(", "((", "sudo ", "sudo --a --b ", "for do ", "(a ", "`", "x|", "${"])
@@ -410,7 +411,10 @@ def test_pattern_of_a_session_covers_the_call(command: str, patterns: tuple[str,
     found = tool_rules.derive_patterns("Bash", {"command": command})
     assert found == patterns
     rules = ToolRules(allowed=found)
-    assert not found or tool_rules.decide(rules, "Bash", {"command": command}).decision == "allow"
+    assert (
+        not found
+        or tool_rules.decide(rules, RequestedCall(tool="Bash", given={"command": command})).decision == "allow"
+    )
 
 
 def test_pattern_of_other_tools_is_the_tool_name() -> None:

@@ -140,7 +140,7 @@ def test_rules_decide_without_a_dialog(machine: LisaHost) -> None:
     session.wait_for_state("waiting", detail="cat x")
     assert [record["text"] for record in session.transcript("tool_result")] == [
         "yes",
-        "a rule of this session denies shell",
+        "a rule of this session denies Bash(touch:*); this call runs: touch x",
     ]
     wait_until(lambda: "cat x" in session.lisa("dialogs").out, what="the dialog that no rule decides")
     assert not (machine.project / "x").exists()
