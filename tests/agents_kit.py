@@ -118,12 +118,6 @@ def reported_version(binary: Path) -> str:
     return found[0] if found else ""
 
 
-def installed_versions() -> dict[str, str]:
-    """Return the installed versions by agent; missing agents are left out."""
-    found = {agent_pin.agent: find_binary(agent_pin.agent) for agent_pin in pins()}
-    return {agent: reported_version(binary) for agent, binary in found.items() if binary}
-
-
 def search_path(*folders: Path) -> str:
     """Return a PATH with the given folders before those of this process."""
     return os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shlex
 import tempfile
 import time
 from collections.abc import Callable
@@ -209,6 +208,3 @@ class CodexHarness:
     def send_and_confirm(self, text: str) -> None:
         self.send(text)
         assert self.wait_for_acceptance(text)
-
-    def command_words(self) -> list[str]:
-        return shlex.split(self.plan.script.replace("</dev/null", ""))

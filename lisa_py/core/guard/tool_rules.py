@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from lisa_py.contract.approvals import ApprovalRule, ApprovalRules
-from lisa_py.contract.session_settings import TOOL_PATTERN, SessionSettings
+from lisa_py.contract.session_settings import TOOL_PATTERN
 from lisa_py.contract.tool_decisions import ToolDecision
 from lisa_py.core.guard import approval_file, call_rules, shell_stages
 from lisa_py.core.guard.call_rules import RequestedCall, RuleMatch, begins, names_tool
@@ -68,15 +68,6 @@ class ToolVerdict(Struct, frozen=True):
     """For a denial, and for a call that is asked about although its mode or a rule would allow it."""
     rule: str = ""
     """The rule that decides: a line of approvals.toml, or a pattern of the session."""
-
-
-def read_rules(settings: SessionSettings) -> ToolRules:
-    """Return the rules in the settings of a session."""
-    return ToolRules(
-        allowed=settings.allowed_tools or (),
-        denied=settings.denied_tools or (),
-        permission_mode=settings.permission_mode or "",
-    )
 
 
 def decide(rules: ToolRules, call: RequestedCall, approvals: ApprovalRules | None = None) -> ToolVerdict:
