@@ -8,7 +8,8 @@ import os
 import select
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from msgspec import Struct, field
@@ -86,11 +87,8 @@ class InotifyGroupWatcher(GroupWatcher):
 
     def __init__(self, ignored: Iterable[str], wake_handle: int | None) -> None:
         """Raise NotImplementedError on a system without inotify, OSError without a file handle left."""
-        import ctypes  # noqa: PLC0415 - only waiting commands pay for it
-
         self._ignored = frozenset(ignored)
-        self._libc: Any = ctypes.CDLL(None, use_errno=True)
-        self._errno = ctypes.get_errno
+        self._libc, self._errno = _load_libc()
         if not hasattr(self._libc, "inotify_init1") or not hasattr(select, "epoll"):
             raise NotImplementedError
         self._epoll = select.epoll()
@@ -301,6 +299,14 @@ class InotifyGroupWatcher(GroupWatcher):
         if self._handle >= 0:
             _keep_instance(self._handle)
             self._handle = -1
+
+
+@cache
+def _load_libc() -> tuple[Any, Callable[[], int]]:
+    """Return the C library and the reader of its error number; each loaded one is a circle of references."""
+    import ctypes  # noqa: PLC0415 - only waiting commands pay for it
+
+    return ctypes.CDLL(None, use_errno=True), ctypes.get_errno
 
 
 def _take_idle_instance() -> int:

@@ -41,12 +41,21 @@ class RequestRun:
         self._delivery = delivery or nullcontext()
         self.problem: LisaError | None = None
         """The failure, before its message is written."""
+
+        # functions without `self`: in a circle of references the request would be kept until a late collection
+        def emit(event: Any) -> None:
+            if not write(PeerMessage(id=request_id, event=event)):
+                raise CancellationError
+
+        def warn(text: str) -> None:
+            write(PeerMessage(id=request_id, warning=text))
+
         self._ctx = Context(
             settings,
             cwd=request.cwd or cwd,
             output_format=request.format,
-            emit=self._emit,
-            warn=self._warn,
+            emit=emit,
+            warn=warn,
             stdin=request.stdin.encode,
             cancellation=cancellation,
         )
@@ -72,15 +81,8 @@ class RequestRun:
             self._ctx.given_fields = call.given
             return protocol.build_answer(self._id, call.run(self._ctx))
         except LisaError as problem:
-            self.problem = problem
+            self.problem = problem.with_traceback(None)  # its frames refer to this object
         except Exception as problem:
             shortage = limits.find_shortage(problem)
             self.problem = shortage or crash_report.write_crash_report(problem, self._request.command.split())
         return protocol.build_error(self._id, self.problem)
-
-    def _emit(self, event: Any) -> None:
-        if not self._write(PeerMessage(id=self._id, event=event)):
-            raise CancellationError
-
-    def _warn(self, text: str) -> None:
-        self._write(PeerMessage(id=self._id, warning=text))

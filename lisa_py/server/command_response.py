@@ -64,6 +64,7 @@ class CommandResponse(Response):
                 self._group.start_soon(self._watch_reader, receive)
                 await anyio.to_thread.run_sync(self._run.run, limiter=threads)
                 self._group.cancel_scope.cancel()
+            del self._run, self._group  # they refer to this object
 
     async def _watch_reader(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

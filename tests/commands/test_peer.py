@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -81,6 +82,34 @@ def test_ended_waits_leave_no_handles(machine: LisaHost, peer: Peer) -> None:
     for _ in range(10):
         assert peer.call("session monitor", **wait)["exitCode"] == 0
     wait_until(lambda: len(list(handles.iterdir())) <= before, what="the handles of ended waits are closed")
+
+
+def test_a_request_leaves_nothing_to_collect(machine: LisaHost) -> None:
+    """An object that only the collector frees stays for minutes in a process that lives on."""
+    SessionHarness(machine).spawn("[say hello]").wait_for_text("● hello")
+
+    def run(command: str, **args: Any) -> None:
+        request = PeerRequest(command=command, args=args)
+        settings, cancellation = machine.context().settings, Cancellation()
+        RequestRun(
+            settings, request, 1, cwd=str(machine.project), cancellation=cancellation, write=lambda _: True
+        ).run()
+
+    for command, name in (
+        ("session status", "lisa-stage-1"),
+        ("session monitor", "lisa-stage-1"),
+        ("session status", "!"),
+    ):
+        run(command, session=name)  # what is kept for the next request is no garbage
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            run(command, session=name)
+            gc.collect()
+            assert [each for each in gc.garbage if isinstance(each, Context | RequestRun | Cancellation)] == []
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
 
 
 def test_failures_are_error_objects(peer: Peer) -> None:

@@ -24,6 +24,8 @@ GRACE_SECONDS = 3.0
 RECORD_SECONDS = 1.0
 """Seconds for the supervisor to record the end after the agent."""
 FORCE_SECONDS = 3.0
+DOUBT_SECONDS = 0.3
+"""Seconds for a process that may belong to a run to end by itself."""
 _POLL_SECONDS = 0.01
 
 
@@ -159,11 +161,20 @@ def _kill_remaining(
     survey: _Survey,
     seen: dict[SessionRef, dict[int, Process]],
 ) -> _Found:
-    """Kill the remaining processes, scanning again each time: a dying process may have started another."""
+    """Kill the remaining processes, scanning again each time: a dying process may have started another.
+
+    One that cannot be attributed may be ending, too: it no longer has an environment then.
+    """
     deadline = ctx.clock.monotonic() + FORCE_SECONDS
+    has_waited = False
     while True:
         found = _find_processes(ctx, runs, survey, seen)
         remaining = [process for group in found.certain.values() for process in group.values()]
+        doubtful = [process for group in found.doubtful.values() for process in group.values()]
+        if not remaining and doubtful and not has_waited:
+            _wait_for_exit(ctx, doubtful, DOUBT_SECONDS)
+            has_waited = True
+            continue
         if not remaining or ctx.clock.monotonic() >= deadline:
             return found
         for ref, group in found.certain.items():

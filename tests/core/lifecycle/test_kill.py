@@ -304,6 +304,30 @@ def test_members_after_the_end_of_the_supervisor_remain(fleet: Fleet, strangers:
     assert not gone(child)
 
 
+def test_a_process_that_is_ending_is_not_left(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the end of its memory and its own end a process has no environment that would show its run."""
+    fleet.spawn("lisa-x")
+    find, wait_for_exit = terminate._find_processes, terminate._wait_for_exit
+    ending, waited = [processes.read_process(os.getpid())], []
+
+    def find_one_more(ctx: Any, runs: Any, survey: Any, seen: Any = None) -> Any:
+        found = find(ctx, runs, survey, seen)
+        if seen is not None and not found.certain and ending:
+            found.doubtful[runs[0].ref] = {0: ending.pop()}
+        return found
+
+    def wait(ctx: Any, watched: Any, seconds: float) -> None:
+        if [each.pid for each in watched] == [os.getpid()]:
+            waited.append(seconds)
+        else:
+            wait_for_exit(ctx, watched, seconds)
+
+    monkeypatch.setattr(terminate, "_find_processes", find_one_more)
+    monkeypatch.setattr(terminate, "_wait_for_exit", wait)
+    assert kill.kill_session(fleet.ctx, fleet.ref("lisa-x")).left is UNSET
+    assert not ending and waited == [terminate.DOUBT_SECONDS]
+
+
 # -- children -----------------------------------------------------------------------------------------------------
 
 
