@@ -121,7 +121,7 @@ def test_list_in_place_of_the_box_is_a_dialog(agent: str, name: str) -> None:
     assert found is not None and (found.state, found.waiting_for) == ("waiting", "dialog")
 
 
-def test_unknown_agent_has_no_known_box() -> None:
+def test_unknown_agent_has_no_composer() -> None:
     assert Agent().find_composer("❯ text") is None and Agent().clear_keys("text") == ()
 
 
@@ -137,7 +137,7 @@ def test_scripted_composer_is_found_between_rulers() -> None:
     assert scripted.find_composer("❯ 1. Yes\n  2. No") == NONE
 
 
-def test_clearing_takes_every_row_of_the_draft() -> None:
+def test_clearing_removes_every_row_of_the_draft() -> None:
     assert agents.get("claude").clear_keys("one\ntwo") == (*("C-u",) * 4, *("C-k",) * 4, "DC")
     assert agents.get("codex").clear_keys("one\ntwo") == (*("C-u",) * 4, *("C-k",) * 4)
 

@@ -71,7 +71,7 @@ def test_a_text_of_a_megabyte_arrives_whole(tmp_path: Path, api: FakeModelApi, t
     "prompt", ["-p --help", "!echo x", 'it\'s "q" $HOME `x`\nsecond \\', "#x", "/usr/bin is a path"]
 )
 @pytest.mark.parametrize("mode", ["interactive", "exec"])
-def test_the_first_prompt_arrives_as_it_is(
+def test_first_prompt_arrives_unchanged(
     tmp_path: Path, api: FakeModelApi, terminal: Terminal, mode: str, prompt: str
 ) -> None:
     stage(tmp_path, api, terminal).start(mode, prompt=prompt, agent_args="--allowedTools Bash Edit")

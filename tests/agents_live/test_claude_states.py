@@ -110,14 +110,14 @@ def test_queued_prompt_is_accepted(make: Make, api: FakeModelApi) -> None:
     assert queued == [False, True]
 
 
-def test_the_task_list_is_seen(make: Make, version: str) -> None:
+def test_task_list_is_reported(make: Make, version: str) -> None:
     stage = begun(make(version, todos=True))
     stage.send_and_confirm("[fake todos 1/3]")
     expected = (Todo("Step 1", "completed"), Todo("Step 2", "in_progress"), Todo("Step 3", "pending"))
     wait_until(lambda: AGENT.todos(stage.view(), stage.bind()) == expected)
 
 
-def test_an_old_todo_list_is_seen(make: Make) -> None:
+def test_old_todo_list_is_reported(make: Make) -> None:
     stage = begun(make(todos=True, env={"CLAUDE_CODE_ENABLE_TASKS": "0"}))
     stage.send_and_confirm("[fake todos 2/2]")
     expected = (Todo("Step 1", "completed"), Todo("Step 2", "completed"))

@@ -59,7 +59,7 @@ def test_wrong_flag_fails_at_once_with_the_agents_output(machine: LisaHost, api:
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
-def test_second_start_of_a_kind_takes_a_prompt_at_once(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+def test_known_start_accepts_a_prompt_at_once(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     """The second spawn returns before the agent has drawn anything."""
     stage = LiveSessionHarness(machine, api, agent).begin()
     assert len(launch.read_facts(stage.ctx, agents.get(agent)).shapes) == 1

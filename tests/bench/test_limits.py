@@ -48,7 +48,7 @@ def test_limit_to_interrupt(machine: LisaHost, report: BenchmarkReport) -> None:
     assert max(took) < 1.0
 
 
-def test_limit_process_at_rest(machine: LisaHost, report: BenchmarkReport) -> None:
+def test_cost_of_an_idle_limit_process(machine: LisaHost, report: BenchmarkReport) -> None:
     stage = SessionHarness(machine).spawn("[usage 10 10][say hello]", "--task-budget-tokens", "1000")
     stage.wait_for_state("idle")
     path = Path(stage.ref.folder, "limits.pid")

@@ -145,7 +145,7 @@ def resting() -> Iterator[list[SessionHarness]]:
         machine.close()
 
 
-def test_cost_of_a_server_at_rest(resting: list[SessionHarness], report: BenchmarkReport) -> None:
+def test_cost_of_an_idle_server(resting: list[SessionHarness], report: BenchmarkReport) -> None:
     stages, figures = resting, {}
     with serving(stages[0].machine) as server:
         process = psutil.Process(server.process.pid)

@@ -22,7 +22,7 @@ HISTORY = ["ai", "session", "history"]
         (["--fields", "ai"], ["--fields", "ai"]),
     ],
 )  # fmt: skip
-def test_flags_before_the_command_move_behind_it(words: list[str], arranged: list[str]) -> None:
+def test_flags_before_the_command_move_after_it(words: list[str], arranged: list[str]) -> None:
     assert client_words.arrange(words) == arranged
 
 

@@ -122,7 +122,7 @@ def conversations(draw: st.DrawFn) -> list[Plain]:
 
 @settings(deadline=None)
 @given(conversations(), st.lists(st.tuples(st.integers(0, 12), st.integers(0, 4)), max_size=8))
-def test_frames_come_once_and_in_order(frames: list[Plain], kills: list[tuple[int, int]]) -> None:
+def test_frames_are_unique_and_ordered(frames: list[Plain], kills: list[tuple[int, int]]) -> None:
     """No text is lost for any messages before each end and any number of records between."""
     script, socket, seen = Script(frames), make(), []
     known = 0

@@ -40,7 +40,7 @@ def finish(connection: Connection) -> None:
     connection.close()
 
 
-def test_frames_of_all_connections_come_once_and_in_order() -> None:
+def test_frames_of_all_connections_are_unique_and_ordered() -> None:
     def killed(connection: Connection) -> None:
         connection.send(history(1, 2), frame(3))
         connection.cut()

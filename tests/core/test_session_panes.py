@@ -170,7 +170,7 @@ def test_ended_session_keeps_its_state_without_socket(machine: LisaHost) -> None
     assert socket.exists()
 
 
-def test_taken_socket_is_left_to_its_new_server(stage: SessionHarness) -> None:
+def test_socket_of_a_new_server_is_kept(stage: SessionHarness) -> None:
     """A signal would make the old server take the path from the new one."""
     pid, tmux_server = agent_pid(stage), stage.ctx.tmux(stage.ref.project)
     os.unlink(tmux_server.socket)
@@ -218,7 +218,7 @@ def test_only_the_recorded_server_is_asked(machine: LisaHost, stage: SessionHarn
 
 
 @pytest.mark.parametrize("end", ["cleanup", "kill"])
-def test_ended_session_stays_completed_beside_others(machine: LisaHost, end: str) -> None:
+def test_ended_session_stays_completed_among_others(machine: LisaHost, end: str) -> None:
     stage = SessionHarness(machine, "lisa-ended").run("exit 0")
     stage.wait_until_dead()
     if end == "cleanup":

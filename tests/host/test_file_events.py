@@ -102,7 +102,7 @@ def test_ignored_files_do_not_wake(watching: Watching, folder: Path) -> None:
     assert not watching.wait(QUIET)
 
 
-def test_files_beside_a_watched_file_do_not_wake(watching: Watching, tmp_path: Path) -> None:
+def test_other_files_of_the_folder_do_not_wake(watching: Watching, tmp_path: Path) -> None:
     wanted, other = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     watching.watch([str(wanted)], [])
     assert woken_by(watching, lambda: wanted.write_text("x"))

@@ -159,7 +159,7 @@ def test_participles_are_found(name: str) -> None:
     assert language.find_participles([name, "Binding", "SpawnResult", "Feed"]) == [name]
 
 
-def test_duplicates_and_odd_answers_are_found() -> None:
+def test_duplicates_and_wrong_result_names_are_found() -> None:
     assert language.find_duplicates(["Step", "Plan", "Step"]) == ["Step"]
     assert not language.ends_like_a_result("Answer")
 

@@ -74,7 +74,7 @@ def test_other_payload_becomes_an_empty_object(machine: LisaHost, folder: Path) 
     assert [line["payload"] for line in lines(folder)] == [{}, {}, {}, {}]
 
 
-def test_the_payload_may_come_as_an_argument(machine: LisaHost, folder: Path) -> None:
+def test_payload_may_be_an_argument(machine: LisaHost, folder: Path) -> None:
     call(machine, folder, "notify", '{"type":"agent-turn-complete"}')
     assert lines(folder)[0]["payload"] == {"type": "agent-turn-complete"}
 
@@ -198,7 +198,7 @@ def test_result_of_the_call_ends_its_hook_alone(machine: LisaHost, ref: SessionR
     assert hooks[1].read_output() == b""
 
 
-def test_waiting_hook_uses_no_cpu_and_a_killed_one_is_seen(machine: LisaHost, ref: SessionRef) -> None:
+def test_waiting_hook_uses_no_cpu_and_its_kill_is_detected(machine: LisaHost, ref: SessionRef) -> None:
     hook = WaitingHook(machine, ref, ASK, ["sh"])
     process = psutil.Process(hook.process.pid)
     wait_until(lambda: process.status() == psutil.STATUS_SLEEPING)

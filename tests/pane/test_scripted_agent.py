@@ -227,7 +227,7 @@ def ignored(pid: int) -> list[str]:
     return [number.name.removeprefix("SIG") for number in signal.Signals if bits >> (number - 1) & 1]
 
 
-def test_a_dialog_at_the_start_comes_before_the_prompt(machine: LisaHost) -> None:
+def test_dialog_at_the_start_precedes_the_prompt(machine: LisaHost) -> None:
     stage = ScriptedAgentHarness(machine, "--dialog", "trust", "hello there")
     stage.wait_for_state("waiting", waitingFor="trust")
     stage.press("1")

@@ -338,7 +338,7 @@ def test_without_bash_the_command_runs_in_sh(machine: LisaHost, folder: Path) ->
     assert run(machine, folder, "exit 6", shell=["/bin/sh"]).returncode == 6
 
 
-def test_command_starts_in_a_folder_with_odd_characters(machine: LisaHost, folder: Path) -> None:
+def test_command_starts_in_a_folder_with_special_characters(machine: LisaHost, folder: Path) -> None:
     assert str(machine.project) in run(machine, folder, "pwd -P").stdout
 
 

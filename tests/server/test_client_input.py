@@ -158,7 +158,7 @@ def test_interrupt_ends_the_turn(client: SocketReader, own: SessionHarness) -> N
     wait_until(lambda: own.status().agent_state in ("interrupted", "idle"), what="the turn has ended")
 
 
-def test_held_prompts_are_limited_and_refusals_named(client: SocketReader, own: SessionHarness) -> None:
+def test_waiting_prompts_are_limited_and_refusals_reported(client: SocketReader, own: SessionHarness) -> None:
     client.send("prompt", text=" \x1b\x00 ", prompt_id="blank")
     assert client.read_until("error")["payload"] | {"message": ""} == {
         "code": "prompt_rejected", "reason": "empty", "prompt_id": "blank", "message": ""

@@ -245,7 +245,7 @@ def test_bad_messages_are_reported_and_the_socket_stays(server: RunningServer, c
         assert reader.read_until("error")["payload"]["code"] == "invalid_message"
 
 
-def test_reading_sockets_take_heartbeats_only(server: RunningServer, chat: SessionHarness) -> None:
+def test_read_only_sockets_accept_heartbeats_only(server: RunningServer, chat: SessionHarness) -> None:
     found = identify(chat)
     for options in ({"family": "org"}, {"token": server.mint(scope="read")}):
         with server.connect(found, **options) as reader:

@@ -133,7 +133,7 @@ def test_typed_lines_are_prompts(stage: SessionHarness) -> None:
     assert stage.prompts() == ["[say one]", "[say two]"]
 
 
-def test_dialog_takes_the_next_line_and_holds_prompts(stage: SessionHarness) -> None:
+def test_dialog_reads_the_next_line_and_delays_prompts(stage: SessionHarness) -> None:
     stage.spawn()
     running = start(stage)
     type_line(running, "[choose Colour? | Red | Blue] [say chosen]")
@@ -147,7 +147,7 @@ def test_dialog_takes_the_next_line_and_holds_prompts(stage: SessionHarness) -> 
     assert stage.prompts()[1:] == ["[say after]"]
 
 
-def test_held_prompts_are_named_when_leaving(stage: SessionHarness) -> None:
+def test_waiting_prompts_are_listed_on_exit(stage: SessionHarness) -> None:
     stage.spawn().send("[ask touch x]")
     stage.wait_for_text("touch x")
     lines = "".join(f"[say {number}]\n" for number in range(22))

@@ -403,7 +403,7 @@ def test_text_of_a_transcript_delta_ends_with_a_newline(machine: LisaHost) -> No
 # -- the last answer ------------------------------------------------------------------------------------------------
 
 
-def test_last_answer_comes_without_prompt_and_older_text(machine: LisaHost) -> None:
+def test_last_answer_excludes_prompt_and_older_text(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn()
     stage.send("[say first] go")
     stage.wait_for_state("idle", queued=0)

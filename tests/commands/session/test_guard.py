@@ -47,7 +47,7 @@ def test_no_command_and_no_sessions_is_safe(machine: LisaHost) -> None:
     }
 
 
-def test_user_server_sessions_are_seen_and_unchanged(machine: LisaHost) -> None:
+def test_user_server_sessions_are_reported_and_unchanged(machine: LisaHost) -> None:
     _users_tmux(machine, "work", "mail")
     answer = _guard(machine, env={"TMUX": "/nowhere/sock,1,0"})
     assert (answer.code, answer.json["errorCode"]) == (1, "shared_tmux_risk_detected")

@@ -36,7 +36,7 @@ def kill_process(stage: SessionHarness, name: str) -> None:
     wait_until(lambda: processes.read_process(pid, argv=False) is None, what="it has ended")
 
 
-def test_the_turn_goes_on_once_after_the_limit(stage: SessionHarness) -> None:
+def test_turn_continues_once_after_the_limit(stage: SessionHarness) -> None:
     stage.spawn(AT_LIMIT.format(2), "--on-limit", "wait")
     wait_until(lambda: notices(stage) == ["limit_wait"], what="the limit")
     assert stage.prompts() == [AT_LIMIT.format(2)]
@@ -63,7 +63,7 @@ def test_a_limit_without_a_certain_end_is_not_waited_for(stage: SessionHarness) 
     assert "continuesAt" not in shown
 
 
-def test_off_takes_the_waiting_turn_back(stage: SessionHarness) -> None:
+def test_off_withdraws_the_waiting_turn(stage: SessionHarness) -> None:
     stage.spawn(AT_LIMIT.format(3600), "--on-limit", "wait")
     wait_until(lambda: notices(stage) == ["limit_wait"], what="the limit")
     assert "continuesAt" in stage.lisa("limit").json

@@ -21,7 +21,7 @@ def stage(machine: LisaHost) -> SessionHarness:
     return SessionHarness(machine)
 
 
-def test_ended_session_takes_one_poll(stage: SessionHarness) -> None:
+def test_ended_session_needs_one_poll(stage: SessionHarness) -> None:
     stage.run("echo bye")
     stage.wait_until_ended()
     answer = stage.lisa("monitor")

@@ -36,7 +36,7 @@ def test_keys_reach_the_agent_and_the_size_returns(machine: LisaHost) -> None:
     stage.wait_for_state("idle")
 
 
-def test_read_only_takes_no_keys_and_keeps_the_size(machine: LisaHost) -> None:
+def test_read_only_accepts_no_keys_and_keeps_the_size(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn()
     terminal = OuterTerminal(machine, "session", "terminal", stage.name, "--read-only", columns=90, rows=70)
     terminal.wait_for("ready")

@@ -118,7 +118,7 @@ def test_refused_login_suggests_no_prompt() -> None:
     assert next_step.recommend_step(failed, TARGET, 400).action == "session send"
 
 
-def test_an_asking_agent_comes_before_an_idle_one() -> None:
+def test_agent_with_a_dialog_precedes_an_idle_one() -> None:
     def score(waiting_for: str, error_kind: str = "") -> int:
         situation = Situation(session_state="waiting_input", waiting_for=waiting_for, error_kind=error_kind)
         return situation.priority[0]

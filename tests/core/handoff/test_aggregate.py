@@ -42,14 +42,14 @@ def test_text_has_state_and_newest_output_of_each_session() -> None:
     assert max(sizes) - min(sizes) < 20
 
 
-def test_unused_share_of_a_session_goes_to_others() -> None:
+def test_unused_share_of_a_session_is_given_to_others() -> None:
     quiet, chatty = part("lisa-a", "ok"), many(1, 200)[0]
     combined = aggregate.combine([quiet, chatty], 300, dedupe=False)
     assert 1100 < sections.size_of(combined.text) <= 1200
     assert "capture_tail:\nok\n---" in combined.text
 
 
-def test_states_that_need_attention_come_first() -> None:
+def test_states_that_need_attention_are_first() -> None:
     parts = [*many(20, 1), part("lisa-zz", "boom", state="crashed"), part("lisa-zy", "?", state="waiting_input")]
     combined = aggregate.combine(parts, 100, dedupe=False)
     assert "session=lisa-zz\nstate=crashed" in combined.text and "session=lisa-zy" in combined.text

@@ -49,7 +49,7 @@ def test_events_are_never_split() -> None:
             assert "happened" not in line or line.startswith("event ")
 
 
-def test_unused_share_goes_to_other_sections() -> None:
+def test_unused_share_is_given_to_other_sections() -> None:
     alone = fit(PackDraft(HEAD, (output(*"x" * 999),)), 100)
     beside = fit(PackDraft(HEAD, (output(*"x" * 999), Section(name="memory", lines=("m",), weight=50))), 100)
     assert len(alone.text) - len(beside.text) < 20

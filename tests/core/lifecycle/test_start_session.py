@@ -155,7 +155,7 @@ def test_the_end_of_an_agent_starts_the_waiting_request(machine: LisaHost) -> No
     assert read_prompt(machine, found[0]).startswith("second")
 
 
-def test_a_held_key_does_not_block_the_others(machine: LisaHost) -> None:
+def test_key_in_use_does_not_block_others(machine: LisaHost) -> None:
     define(machine)
     first = start(machine, data=EVENT)
     assert start(machine, data=EVENT, prompt="second").status == "queued"

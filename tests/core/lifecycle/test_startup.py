@@ -70,7 +70,7 @@ def test_own_arguments_and_unknown_programs_have_no_shape() -> None:
     assert startup.describe_shape(CLAUDE, prepared, "") == ""
 
 
-def test_late_end_of_a_known_start_is_seen_by_the_next_read(machine: LisaHost) -> None:
+def test_next_read_reports_a_late_end_of_a_known_start(machine: LisaHost) -> None:
     stage = SessionHarness(machine, "lisa-first").spawn("[say hello]")
     scripted = agents.get("scripted")
     (shape,) = launch.read_facts(stage.ctx, scripted).shapes

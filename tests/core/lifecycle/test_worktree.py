@@ -43,7 +43,7 @@ def refuse(repository: Repository, root: Path | None = None, **fields: str) -> L
     return refused.value
 
 
-def test_it_is_beside_the_repository_at_head(repository: Repository) -> None:
+def test_worktree_is_next_to_the_repository_at_head(repository: Repository) -> None:
     made = plan(repository)
     assert made.worktree.path == made.folder == f"{repository.folder}.lisa/lisa-x"
     assert (made.worktree.branch, made.worktree.base) == ("lisa/lisa-x", "refs/heads/main")
@@ -121,7 +121,7 @@ def test_project_in_a_subfolder_keeps_its_path(repository: Repository) -> None:
     assert refuse(repository, repository.folder / "lib", base="old").code == "invalid_base"
 
 
-def test_worktrees_of_a_bare_repository_are_beside_it(repository: Repository) -> None:
+def test_worktrees_of_a_bare_repository_are_next_to_it(repository: Repository) -> None:
     bare = repository.machine.folder / "bare.git"
     repository.git("clone", "-q", "--bare", ".", str(bare))
     path = create(repository, bare)

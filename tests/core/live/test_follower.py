@@ -156,7 +156,7 @@ def test_a_slow_reader_delays_no_other_session(stages: list[SessionHarness], mon
         feed.close()
 
 
-def test_a_long_transcript_takes_turns_with_others(stages: list[SessionHarness]) -> None:
+def test_long_transcript_shares_the_follower_with_others(stages: list[SessionHarness]) -> None:
     feeds, readers = open_all(stages)
     write(stages[1], "first")
     wait_until(lambda: readers[1].has("first"))

@@ -54,7 +54,7 @@ def test_first_line_after_a_request_answers_it(line: str, answer: TypedAnswer) -
     assert lines.pending is None and lines.read("y") == TypedPrompt("y")
 
 
-def test_each_question_takes_a_line() -> None:
+def test_each_question_reads_one_line() -> None:
     lines = TypedLines()
     lines.see(question(COLORS, NAME))
     asked = lines.pending

@@ -121,7 +121,7 @@ def test_custom_and_unknown_sessions_may_show_any_agent(meta: SessionMeta | None
     assert [agent.name for agent in agents.drawing(meta)] == names
 
 
-def test_start_up_lines_of_any_agent_go_in_custom_sessions() -> None:
+def test_custom_sessions_lose_start_up_lines_of_any_agent() -> None:
     lines = ["mcp: github starting", "╭─── Claude Code v2.1.197 ───╮", "│ Welcome back! │", "╰──────╯", "ok"]
     assert noise.filter_noise(lines, agents.drawing()).apply(lines) == ["ok"]
 

@@ -64,7 +64,7 @@ def test_offset_excludes_redrawn_part(machine: LisaHost) -> None:
         offset_of(pane)
 
 
-def test_offset_of_cleared_pane_is_counted_anew(machine: LisaHost) -> None:
+def test_offset_of_cleared_pane_is_recounted(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.write(numbered(0, 3000))
         before = offset_of(pane)
@@ -74,7 +74,7 @@ def test_offset_of_cleared_pane_is_counted_anew(machine: LisaHost) -> None:
         assert offset_of(pane) > 0
 
 
-def test_offset_of_trimmed_pane_is_counted_anew(machine: LisaHost) -> None:
+def test_offset_of_trimmed_pane_is_recounted(machine: LisaHost) -> None:
     machine.env["LISA_HISTORY_LINES"] = "2000"
     with FakePane(machine) as pane:
         pane.write(numbered(0, 1700))
@@ -84,7 +84,7 @@ def test_offset_of_trimmed_pane_is_counted_anew(machine: LisaHost) -> None:
         offset_of(pane)
 
 
-def test_offset_of_resized_pane_is_counted_anew(machine: LisaHost) -> None:
+def test_offset_of_resized_pane_is_recounted(machine: LisaHost) -> None:
     with FakePane(machine, width=80) as pane:
         pane.write(numbered(0, 3000, "w" * 60))
         offset_of(pane)

@@ -139,7 +139,7 @@ def test_scenario_16_without_tmux_a_live_session_is_degraded(stage: SessionHarne
     assert (status.session_state, status.error_code) == ("degraded", "tmux_missing")
 
 
-def test_tmux_that_does_not_answer_is_degraded_not_gone(stage: SessionHarness) -> None:
+def test_unresponsive_tmux_is_degraded_not_missing(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     server = find_server_pid(stage.ctx.server(stage.ref))
     os.kill(server, signal.SIGSTOP)

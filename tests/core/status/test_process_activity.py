@@ -43,7 +43,7 @@ def test_shell_that_runs_its_command_itself_is_the_command() -> None:
     assert process_activity.split_tree(tree(shell), "/f/command.sh").main == shell
 
 
-def test_killed_heartbeat_is_seen() -> None:
+def test_killed_heartbeat_is_detected() -> None:
     shell = process(5, 4, ("bash", "/f/command.sh"))
     assert not process_activity.split_tree(tree(shell, heart=False), "/f/command.sh").heartbeat_alive
 

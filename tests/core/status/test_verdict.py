@@ -57,7 +57,7 @@ def test_detail_names_another_folder_of_the_agent() -> None:
     assert judge(live_session(reports=idle), NOW).state_detail == ""
 
 
-def test_idle_agent_behind_another_screen_waits() -> None:
+def test_idle_agent_with_another_screen_waits() -> None:
     idle = (agent_report("agent_file", "idle"),)
     status = judge(live_session(reports=idle, composer="mode", input_block="vi has the agent's terminal"), NOW)
     assert (status.session_state, status.waiting_for, status.state_source) == ("waiting_input", "dialog", "screen")
@@ -127,7 +127,7 @@ def test_unknown_session_has_no_agent_and_no_mode() -> None:
     assert (status.agent, status.mode, status.error_code) == ("", "", "session_not_found")
 
 
-def test_gone_session_has_the_exit_of_its_agent() -> None:
+def test_missing_session_has_the_exit_of_its_agent() -> None:
     status = judge(missing_session(end=EndRecord("1", 3, NOW)), NOW)
     assert (status.session_state, status_cases.exit_code(status)) == ("not_found", 3)
     assert "exited with 3" in status.state_detail

@@ -143,7 +143,7 @@ def test_library_wait_is_cancelled_from_another_thread(stage: SessionHarness) ->
     assert isinstance(call.error, lisa_py.CancellationError)
 
 
-def test_send_behind_another_sender_is_cancelled(stage: SessionHarness) -> None:
+def test_send_waiting_for_another_sender_is_cancelled(stage: SessionHarness) -> None:
     stage.spawn()
     cancellation = Cancellation()
     lisa = lisa_py.Lisa(str(stage.machine.project), environ=stage.machine.env, cancellation=cancellation)
@@ -154,7 +154,7 @@ def test_send_behind_another_sender_is_cancelled(stage: SessionHarness) -> None:
     assert stage.prompts() == []
 
 
-def test_kill_goes_on_after_a_cancellation(stage: SessionHarness) -> None:
+def test_kill_continues_after_a_cancellation(stage: SessionHarness) -> None:
     stage.run("trap '' TERM; sleep 600")
     cancellation = Cancellation()
     cancellation.cancel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.lisa_host import LisaHost
 
 
-def test_stored_key_is_removed_and_the_rest_is_named(machine: LisaHost) -> None:
+def test_stored_key_is_removed_and_other_sources_are_named(machine: LisaHost) -> None:
     machine.lisa("oauth", "add", "--stdin", stdin="sk-ant-oat01-planted")
     machine.lisa("auth", "claude", "set-key", "--key-from-stdin", stdin="sk-ant-api03-planted")
     first = machine.lisa("auth", "claude", "logout", "--json").json
