@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.records import SessionMeta
-from lisa_py.contract.status import AgentReport
+from lisa_py.contract.status import AgentReport, Helper
 from lisa_py.host import processes
 from lisa_py.host.processes import Process
 from lisa_py.terminal import choices as terminal_choices
@@ -356,6 +356,10 @@ class Agent:
     def todos(self, view: View, binding: Binding) -> tuple[Todo, ...]:
         """Return the current task list of the agent; from the transcript unless it is stored elsewhere."""
         return next((frame.todos for frame in reversed(view.frames) if frame.todos), ())
+
+    def list_helpers(self, view: View, binding: Binding) -> tuple[Helper, ...]:
+        """Return the subagents, background shells and teammates of the agent, ended subagents included."""
+        return ()
 
     def read_limit(self, text: str, at: float, environ: Mapping[str, str], binding: Binding) -> LimitReport:
         """Return the usage limit that the agent reported with this text at this time; empty for what it does not say.

@@ -24,7 +24,7 @@ from lisa_py.agents.base import (
 from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.quoting import drop_words
-from lisa_py.contract.status import AgentReport
+from lisa_py.contract.status import AgentReport, Helper
 from lisa_py.host import files
 from lisa_py.host.processes import Process
 from lisa_py.terminal import choices as terminal_choices
@@ -192,6 +192,17 @@ class Claude(base.Agent):
 
     def todos(self, view: View, binding: Binding) -> tuple[Todo, ...]:
         return session.todos(view, binding)
+
+    def list_helpers(self, view: View, binding: Binding) -> tuple[Helper, ...]:
+        if not binding.transcript or not (self._has_subagents(binding.transcript) or reports.may_have_helpers(view)):
+            return ()
+        from lisa_py.agents._claude import helpers  # noqa: PLC0415 - few sessions have some
+
+        return helpers.list_helpers(view, binding.transcript)
+
+    @staticmethod
+    def _has_subagents(transcript: str) -> bool:
+        return files.is_dir(os.path.join(transcript.removesuffix(".jsonl"), "subagents"))
 
     def read_limit(self, text: str, at: float, environ: Mapping[str, str], binding: Binding) -> LimitReport:
         from lisa_py.agents._claude import limits  # noqa: PLC0415 - only at a limit

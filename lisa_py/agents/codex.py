@@ -11,7 +11,7 @@ from lisa_py.agents.base import Acceptance, Agent, Binding, Composer, InputPlan,
 from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.quoting import drop_words
-from lisa_py.contract.status import AgentReport
+from lisa_py.contract.status import AgentReport, Helper
 from lisa_py.host.processes import Process
 from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
@@ -135,6 +135,13 @@ class Codex(Agent):
 
     def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
         return session.watch_paths(view, binding)
+
+    def list_helpers(self, view: View, binding: Binding) -> tuple[Helper, ...]:
+        if not binding.transcript or not session.find_subagents(binding.transcript):
+            return ()
+        from lisa_py.agents._codex import helpers  # noqa: PLC0415 - few sessions have some
+
+        return helpers.list_helpers(binding.transcript, view.meta.created_unix)
 
     def read_limit(self, text: str, at: float, environ: Mapping[str, str], binding: Binding) -> LimitReport:
         from lisa_py.agents._codex import limits  # noqa: PLC0415 - only at a limit

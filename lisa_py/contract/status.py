@@ -80,6 +80,27 @@ class DialogChoice(Answer):
     text: str
 
 
+HelperKind = Literal["subagent", "shell", "teammate", "task"]
+HelperState = Literal["running", "ended"]
+
+
+class Helper(Answer, omit_defaults=True):
+    """A subagent, a background shell, a teammate or another task of an agent."""
+
+    kind: HelperKind
+    state: HelperState
+    id: str = ""
+    """Id that the agent gives it."""
+    name: str = ""
+    """Its task, or its command."""
+    pid: int = 0
+    started_unix: float = 0.0
+    """Unix time; of a teammate: of the end of the turn that lists it."""
+    ended_unix: float = 0.0
+    age_seconds: int = 0
+    """Seconds since its start, until its end."""
+
+
 class AgentReport(Answer):
     """Report of one kind of evidence about a live agent."""
 
@@ -164,6 +185,8 @@ class Status(Answer):
     question: str | UnsetType = UNSET
     """Text of the open dialog above its choices; read from the screen where an answer shows it."""
     choices: tuple[DialogChoice, ...] | UnsetType = UNSET
+    helpers: tuple[Helper, ...] | UnsetType = UNSET
+    """Subagents, background shells and teammates of the agent, those that run first."""
     error_kind: str | UnsetType = UNSET
     exit_code: int | UnsetType = UNSET
     exit_signal: str | UnsetType = UNSET

@@ -12,6 +12,7 @@ A directive is `[fake STEP then STEP ...]`; the last one in the newest user prom
     questions TEXT | A | B the same with several choices (claude)
     spawn NAME TASK        start a subagent with a task, if the agent offers a tool for it (codex)
     find QUERY             search the tools that the agent keeps back
+    call TOOL JSON         call any tool of the agent with these arguments (claude)
     mcp TOOL JSON          call a tool of an MCP server that such a search found, with these arguments
     wait SECONDS           send nothing, not even headers when this comes first
     hang SECONDS           open the stream, then send nothing
@@ -135,6 +136,14 @@ class McpCall:
 
 
 @dataclass(frozen=True)
+class AnyCall:
+    """Have the agent call one of its own tools."""
+
+    tool: str
+    arguments: Json
+
+
+@dataclass(frozen=True)
 class Pause:
     """Send nothing for a while."""
 
@@ -168,7 +177,7 @@ class ErrorStep:
     times: int | None = None
 
 
-ToolStep = Shell | Todos | Question | Subagent | ToolSearch | McpCall
+ToolStep = Shell | Todos | Question | Subagent | ToolSearch | McpCall | AnyCall
 Step = Text | Reasoning | ToolStep | Pause | Stall | Gate | Disconnect | ErrorStep
 
 
@@ -243,6 +252,11 @@ def _parse_mcp_call(rest: str) -> Step:
     return McpCall(tool, json.loads(arguments or "{}"))
 
 
+def _parse_call(rest: str) -> Step:
+    tool, _, arguments = rest.partition(" ")
+    return AnyCall(tool, json.loads(arguments or "{}"))
+
+
 def _parse_error(rest: str) -> Step:
     kind, _, times = rest.partition(" ")
     if kind not in FAILURES:
@@ -267,6 +281,7 @@ VERBS: dict[str, Callable[[str], Step]] = {
     "questions": lambda rest: replace(_parse_question(rest), several=True),
     "spawn": _parse_subagent,
     "find": ToolSearch,
+    "call": _parse_call,
     "mcp": _parse_mcp_call,
     "wait": lambda rest: Pause(float(rest or 5)),
     "hang": lambda rest: Stall(float(rest or 60)),
@@ -478,6 +493,8 @@ def tool_calls(step: ToolStep, offered: set[str]) -> list[ToolCall]:
             makers = SEARCH_TOOLS
         case McpCall():
             return _mcp_call(step, offered)
+        case AnyCall():
+            return [ToolCall(step.tool, step.arguments)] if step.tool in offered else []
     for name, make in makers.items():
         if name in offered:
             return make(step)
@@ -1104,7 +1121,7 @@ class Handler(HttpConnection):
                     reply.send_reasoning(step)
                 case Text():
                     reply.send_text(Text(turn.fill(step.text), step.seconds))
-                case Shell() | Todos() | Question() | Subagent() | ToolSearch() | McpCall():
+                case Shell() | Todos() | Question() | Subagent() | ToolSearch() | McpCall() | AnyCall():
                     call_tools(reply, step, offered)
         reply.close()
         return "answered"

@@ -325,6 +325,14 @@ def _process_report(view: View, found: session.ClaudeSessionFile | None) -> Agen
     return None
 
 
+def may_have_helpers(view: View) -> bool:
+    """Return True if a shell of the Bash tool runs, or the newest turn left tasks behind."""
+    if any(SHELL_SNAPSHOT in word for process in view.processes for word in process.argv[:4]):
+        return True
+    stop = next((hook for hook in reversed(view.hooks) if hook.get("hook") == "Stop"), None)
+    return stop is not None and bool(stop.get("background_tasks"))
+
+
 def _screen_report(text: str) -> AgentReport | None:
     if not text:
         return None

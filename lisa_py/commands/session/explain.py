@@ -11,7 +11,7 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
 from lisa_py.contract.records import Event
-from lisa_py.contract.status import Status
+from lisa_py.contract.status import Helper, Status
 from lisa_py.core.context import Context
 from lisa_py.core.output import events as output_events
 from lisa_py.core.status import lost_sessions, status_reader
@@ -67,6 +67,10 @@ def run(args: Args, ctx: Context) -> ExplainResult:
     )
 
 
+def _describe_helper(helper: Helper) -> str:
+    return f"{helper.kind}: {helper.state} {helper.age_seconds}s {helper.name or helper.id or helper.pid}"
+
+
 def text(answer: ExplainResult, args: Args) -> str:
     status, signals = answer.status, answer.status.signals
     lines = [
@@ -76,6 +80,7 @@ def text(answer: ExplainResult, args: Args) -> str:
         f"decided by: {status.state_source}" + (f" ({status.state_detail})" if status.state_detail else ""),
         f"agent: {status.agent or '-'} mode: {status.mode or '-'} doing: {status.agent_state}"
         + (f" waiting for: {status.waiting_for}" if status.waiting_for else ""),
+        *(_describe_helper(each) for each in status.helpers or ()),
         f"output_age: {status.output_age_seconds}s (fresh<={status.output_fresh_seconds}s)",
         f"heartbeat_age: {status.heartbeat_age_seconds}s (fresh<={status.heartbeat_fresh_seconds}s)",
         f"signals: done_file={_format_bool(signals.done_file_seen)} "

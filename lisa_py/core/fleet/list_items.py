@@ -43,6 +43,8 @@ class ListItem(Answer, omit_defaults=True):
     error_code: str | UnsetType = UNSET
     limits: SessionLimits | UnsetType = UNSET
     """Limits of the session and their use; not part of a comparison."""
+    helpers: int | UnsetType = UNSET
+    """Number of subagents, background shells and teammates that run; not part of a comparison."""
 
 
 class LostSession(Answer):
@@ -108,6 +110,7 @@ def build_item(ref: SessionRef, socket: str, status: Status | None) -> ListItem:
         socket_path=socket,
         error_code=status.error_code,
         limits=describe_limits(ref) or UNSET,
+        helpers=sum(each.state == "running" for each in status.helpers or ()) or UNSET,
     )
 
 
@@ -121,7 +124,7 @@ def default_cursor_path(ctx: Context, project: Project) -> str:
 
 
 def build_cursor(items: Sequence[ListItem]) -> ListCursor:
-    return ListCursor(items={item_key(each): structs.replace(each, limits=UNSET) for each in items})
+    return ListCursor(items={item_key(each): structs.replace(each, limits=UNSET, helpers=UNSET) for each in items})
 
 
 def compute_delta(before: ListCursor, items: Sequence[ListItem]) -> ListDelta:

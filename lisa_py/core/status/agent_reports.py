@@ -51,6 +51,8 @@ def read_agent_reports(ctx: Context, probe: SessionProbe, brief: bool, cache: Po
             found = read_reports(probe) if living else []
         evidence.watch_paths = probe.agent.watch_paths(view, evidence.binding)
         evidence.frames, evidence.reports = view.frames, tuple(found)
+        if living:
+            evidence.helpers = probe.agent.list_helpers(view, evidence.binding)
         if not brief:
             evidence.todos = tuple(probe.agent.todos(view, evidence.binding))
     except OSError as problem:

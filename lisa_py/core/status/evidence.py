@@ -12,7 +12,7 @@ from lisa_py import agents
 from lisa_py.agents.base import Agent, Binding, View
 from lisa_py.contract.frames import REFUSALS, Frame, Todo
 from lisa_py.contract.records import INPUT_HEAD, SessionMeta, SessionState
-from lisa_py.contract.status import AgentReport
+from lisa_py.contract.status import AgentReport, Helper
 from lisa_py.core import session_panes
 from lisa_py.core.context import Context
 from lisa_py.host import files
@@ -78,6 +78,8 @@ class Evidence(Struct, kw_only=True):
     reports: tuple[AgentReport, ...] = ()
     prompted_at: float = 0.0
     """Time of the agent's newest prompt hook."""
+    helpers: tuple[Helper, ...] = ()
+    """Subagents, background shells and teammates of a living agent."""
     scan_error: str = ""
     screen: str = ""
     composer: str = ""

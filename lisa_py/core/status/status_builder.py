@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
-from lisa_py.contract.status import Signals, Status
+from lisa_py.contract.status import Helper, Signals, Status
 from lisa_py.core.status import process_activity
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.outcome import Outcome, exit_signal_number, signal_name
@@ -40,7 +40,8 @@ def build_status(evidence: Evidence, outcome: Outcome, now: float) -> Status:
         agent_state=outcome.agent_state,
         waiting_for=outcome.waiting_for,
         state_source=outcome.source,
-        state_detail="; ".join(part for part in (outcome.detail, _describe_place(evidence)) if part),
+        state_detail="; ".join(part for part in (_describe_work(evidence, outcome), _describe_place(evidence)) if part),
+        helpers=_list_helpers(evidence, now) or UNSET,
         error_kind=outcome.error or UNSET,
         exit_code=UNSET if outcome.exit_code is None else outcome.exit_code,
         exit_signal=signal_name(signal_number) if signal_number else UNSET,
@@ -51,6 +52,32 @@ def build_status(evidence: Evidence, outcome: Outcome, now: float) -> Status:
         signals=build_signals(evidence, outcome, now, bool(seen_at) and now - seen_at <= evidence.output_stale),
         error_code=outcome.code or UNSET,
     )
+
+
+def _describe_work(evidence: Evidence, outcome: Outcome) -> str:
+    """Return the detail of an outcome; that of an idle agent says what still runs."""
+    if outcome.state != "waiting_input" or outcome.agent_state not in ("idle", "interrupted", "error"):
+        return outcome.detail
+    running = _describe_running(evidence)
+    if outcome.agent_state == "idle":
+        return running or outcome.detail
+    return "; ".join(part for part in (outcome.detail, running) if part)
+
+
+def _describe_running(evidence: Evidence) -> str:
+    if not evidence.helpers:
+        return ""
+    from lisa_py.core.status import helper_list  # noqa: PLC0415 - few sessions have helpers
+
+    return helper_list.describe_running(evidence.helpers)
+
+
+def _list_helpers(evidence: Evidence, now: float) -> tuple[Helper, ...]:
+    if not evidence.helpers:
+        return ()
+    from lisa_py.core.status import helper_list  # noqa: PLC0415 - few sessions have helpers
+
+    return helper_list.sort_helpers(evidence.helpers, now)
 
 
 def _describe_place(evidence: Evidence) -> str:

@@ -210,6 +210,12 @@ a session changes nothing.
 `programStatus` beside it is the same in the words of the Program Status Protocol (OSC 7501): `working` for `just_started` and
 `in_progress`, `idle` for an agent that waits for the next prompt, `blocked` for one that asks, `error` after an error or at a
 limit and for `crashed` and `stuck`, `done` for `completed`, and `unknown` for `degraded` and `not_found`.
+
+`helpers` lists what runs beside the turn: subagents and background shells of claude, its teammates as its newest end of a turn
+names them, and subagents of codex. Each has `kind`, `state` (running, ended), `name`, `startedUnix` and `ageSeconds`. claude waits
+for its background subagents itself: the session is `in_progress` until they end. It does not wait for a background shell, nor codex
+for a subagent: the session then waits for the next prompt, and `stateDetail` says `1 background shell still runs`. `session explain`
+shows them, `session list --json` their number.
 """
 
 
