@@ -75,7 +75,7 @@ def test_a_stop_without_the_subagent_ends_it(tmp_path: Path) -> None:
     assert [early.state, listed.state, dropped.state] == ["running", "running", "ended"]
 
 
-def test_background_shells_are_told_from_open_calls(tmp_path: Path) -> None:
+def test_shells_of_open_calls_are_no_helpers(tmp_path: Path) -> None:
     call = {"hook": "PreToolUse", "tool_name": "Bash", "tool_use_id": "t1", "tool_input": {"command": "make 'all'"}}
     in_background = {"command": "npm run dev", "run_in_background": True}
     launch = {"hook": "PreToolUse", "tool_name": "Bash", "tool_use_id": "t2", "tool_input": in_background}
