@@ -53,6 +53,8 @@ class TranscriptPlace(Struct, kw_only=True, omit_defaults=True):
 
     path: str
     offset: int = 0
+    messages: int | None = None
+    """Messages up to the offset, as the history of the session has them; None: not counted."""
     helper: bool = False
     """It belongs to a subagent: its tokens count, its calls and turns do not."""
     first_call: str = ""

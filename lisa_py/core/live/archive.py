@@ -200,6 +200,9 @@ class ArchivedFeed(SessionFeed):
         elif not start.source and sources:
             self.reset, self._start = "other_source" if start.offset else "", None
 
+    def count_before(self, first: str, most_bytes: int) -> int | None:
+        return None
+
     def history(self, *, newest_bytes: int = 0, before: str = "", until: str = "") -> Iterator[LiveFrame]:
         stop = parse_cursor(before or until) if before or until else None
         blocks = self._index.blocks

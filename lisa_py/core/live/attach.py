@@ -120,13 +120,15 @@ def is_message(frame: LiveFrame) -> bool:
 
 
 def count_omitted(open_source: Callable[[], SessionFeed], first: str, omitted_bytes: int) -> int | None:
-    """Return the number of messages before the cursor `first`, which have so many bytes of transcript.
+    """Return the number of messages before the cursor of one, which have so many bytes of transcript.
 
-    None if there are too many to count at once. Raise TmuxUnavailable.
+    None if there are too many to count at once, and they were not counted with the usage. Raise TmuxUnavailable.
     """
-    if not omitted_bytes or omitted_bytes > COUNT_BYTES:
-        return None if omitted_bytes else 0
+    if not omitted_bytes:
+        return 0
     with open_source() as feed:
+        if omitted_bytes > COUNT_BYTES:
+            return feed.count_before(first, COUNT_BYTES)
         return sum(is_message(frame) for frame in feed.history(before=first))
 
 

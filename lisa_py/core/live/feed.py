@@ -27,7 +27,7 @@ from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.core.status.status_reader import read_with_evidence
 from lisa_py.core.status.transcript import TranscriptReader
 from lisa_py.host import files
-from lisa_py.store import limit_records, masked_values
+from lisa_py.store import limit_records, masked_values, usage_state
 from lisa_py.store.live_records import session_id
 from lisa_py.store.paths import SessionRef
 from lisa_py.store.session_records import read_meta
@@ -151,6 +151,44 @@ class SessionFeed:
             if before and self._position == stop:
                 return
             yield frame
+
+    def count_before(self, first: str, most_bytes: int) -> int | None:
+        """Return the number of messages before the cursor of one, from those that were counted with the usage.
+
+        None if they were not, or if there are more bytes between the counted ones and the cursor. Raise as `history`.
+        """
+        self.accept(*self.read())
+        known, count = self._find_counted()
+        stop = parse_cursor(first)
+        if known is None or abs(self._measure(known) - self._measure(stop)) > most_bytes:
+            return None
+        is_earlier = self.precedes(known, stop)
+        self._start = known if is_earlier else stop
+        between = self.history(before=first) if is_earlier else self.history(until=known.encode())
+        others = sum(frame.type != "usage_delta" for frame in between)
+        return count + others if is_earlier else count - others - 1
+
+    def _find_counted(self) -> tuple[LivePosition | None, int]:
+        """Return the position up to which the messages were counted, and their number."""
+        meta = read_meta(self._ref)
+        counted = usage_state.read_state(self._ref, meta.run_id if meta else "").transcripts
+        places = {place.path: place for place in counted if not place.helper}
+        position, count = None, 0
+        for path in self._paths:
+            place, size = places.get(path), files.size(path)
+            if place is None or place.messages is None or place.offset > size:
+                break
+            position = LivePosition(source=name_transcript(path), offset=place.offset)
+            count += place.messages
+            if place.offset < size:
+                break
+        return position, count
+
+    def _measure(self, position: LivePosition) -> int:
+        """Return the bytes of all transcripts before a position."""
+        path = self._find_path(position)
+        earlier = self._paths[: self._paths.index(path)] if path else []
+        return sum(map(files.size, earlier)) + position.offset
 
     def _go_back(self, newest_bytes: int, stop: LivePosition | None) -> None:
         """Begin a number of bytes before a position, or before the end of the newest transcript."""

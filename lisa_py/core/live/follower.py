@@ -28,7 +28,7 @@ SLICE_SECONDS = 0.05
 """Time for the frames of one session until the others have their turn."""
 SPACE_SECONDS = 0.05
 """Interval at which a frame is offered again that a subscriber has no space for."""
-HANG_SECONDS = 0.5
+HANG_SECONDS = 1.0
 """Time of a step, such as a read of a disk that does not answer, after which another thread follows the others."""
 LONGEST_SECONDS = 3600.0
 

@@ -73,6 +73,16 @@ def translate_frame(frame: Frame) -> Payload | None:
     return None
 
 
+def is_message(frame: Frame) -> bool:
+    """Return True for a transcript frame that the history of the sessions API has."""
+    if frame.kind == "system":
+        return not frame.duration and not frame.queued and bool(clean(frame.text).strip())
+    return frame.kind in _MESSAGE_KINDS
+
+
+_MESSAGE_KINDS = {"user", "assistant", "thinking", "tool_use", "tool_result", "error", "turn_end", "result"}
+
+
 def _translate_system(frame: Frame, text: str) -> Payload | None:
     if frame.duration:  # a record behind the end of the turn (claude 2.1.332): no second result
         return UsagePayload(input_tokens=0, output_tokens=0, cached_tokens=0, duration_ms=round(frame.duration * 1000))

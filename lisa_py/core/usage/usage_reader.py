@@ -11,6 +11,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.frames import Frame, Usage
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
+from lisa_py.core.live import translation
 from lisa_py.core.live.conversations import find_transcripts
 from lisa_py.core.output import conversation, pane_text
 from lisa_py.core.status import transcript
@@ -131,17 +132,21 @@ class UsageReader:
     def _count_file(self, path: str, *, helper: bool) -> None:
         place = next((known for known in self.state.transcripts if known.path == path), None)
         if place is None:
-            place = TranscriptPlace(path=path, helper=helper, copied_until=self._counted_since - EARLIER_SECONDS)
+            place = TranscriptPlace(
+                path=path, messages=0, helper=helper, copied_until=self._counted_since - EARLIER_SECONDS
+            )
             self.state.transcripts.append(place)
         reader = transcript.TranscriptReader(self.agent, path, place.offset)
         parse = self.agent.parse_helper_frames if helper else self.agent.parse_frames
         while True:
             shortened, at, lines = reader.read_lines(BLOCK_BYTES)
             if shortened:
-                place.copied_until = self.state.last_at
+                place.copied_until, place.messages = self.state.last_at, 0
             for line in lines.split(b"\n"):
                 at += len(line) + 1
                 for frame in parse(line, at) if line else ():
+                    if place.messages is not None and translation.is_message(frame):
+                        place.messages += 1
                     if frame.kind in ("usage", "turn_end"):
                         self._count_frame(frame, place)
             place.offset = reader.offset

@@ -10,7 +10,8 @@ from typing import Any, cast
 import pytest
 
 from lisa_py.contract.live import LiveFrame
-from lisa_py.core.live import broadcast
+from lisa_py.core.fleet import session_objects
+from lisa_py.core.live import attach, broadcast
 from lisa_py.core.live.broadcast import FeedBroadcast, PublishedFrame, Subscription
 from tests.core.live.test_feed import fill_transcript, read_history
 from tests.lisa_host import LisaHost
@@ -74,6 +75,37 @@ def test_all_subscribers_get_each_frame_once(stage: SessionHarness) -> None:
     assert readers[0].cursors == first.cursors
     assert readers[1].cursors == first.cursors[1:]
     assert readers[2].cursors and readers[2].cursors == first.cursors[-len(readers[2].cursors) :]
+
+
+def test_long_history_has_the_counted_number(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages that are too many to count at once were counted with the usage of the session."""
+    monkeypatch.setattr(attach, "HISTORY_BYTES", 100_000)
+    monkeypatch.setattr(attach, "COUNT_BYTES", 200_000)
+    stage.spawn().send("[say one]")
+    stage.wait_for_text("● one")
+    stage.wait_for_state("idle")
+    path = Path(stage.agent_state()["transcript"])
+
+    def count_total() -> int | None:
+        """Return the number of messages by the first frame of a new reader."""
+        with FeedBroadcast(stage.ctx, stage.ref) as feed:
+            recorded = feed.subscribe().recorded
+            kept = [each.frame for each in recorded if attach.is_message(each.frame)]
+            assert recorded.omitted_bytes > attach.COUNT_BYTES
+            omitted = recorded.count_omitted(kept[0].cursor)
+            return None if omitted is None else omitted + len(kept)
+
+    fill_transcript(path, 500)
+    assert count_total() is None
+    session_objects.describe_session(stage.ctx, stage.ref)
+    total = sum(map(attach.is_message, read_history(stage)))
+    assert count_total() == total > 500
+    fill_transcript(path, 3)  # the counted end is among the newest messages
+    assert count_total() == total + 3
+    fill_transcript(path, 150)  # it is before them
+    assert count_total() == total + 153
+    fill_transcript(path, 300)  # it is too far before them
+    assert count_total() is None
 
 
 def test_slow_reader_ends_and_delays_no_other(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:

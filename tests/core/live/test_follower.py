@@ -156,15 +156,26 @@ def test_a_slow_reader_delays_no_other_session(stages: list[SessionHarness], mon
         feed.close()
 
 
-def test_long_transcript_shares_the_follower_with_others(stages: list[SessionHarness]) -> None:
-    feeds, readers = open_all(stages)
-    write(stages[1], "first")
-    wait_until(lambda: readers[1].has("first"))
+def test_long_transcript_shares_the_follower_with_others(
+    stages: list[SessionHarness], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "HANG_SECONDS", 60.0)
+    seen: list[str] = []
+
+    def annotate(frame: LiveFrame) -> LiveFrame:
+        if frame.type == "assistant":
+            seen.append(str(frame.payload)[:200])
+            if len(seen) == 1:
+                write(stages[1], "between")
+        return frame
+
+    feeds = [FeedBroadcast(stage.ctx, stage.ref, annotate=annotate) for stage in stages]
+    reader = Subscriber(feeds[0].subscribe(history=False))
+    wait_until(lambda: reader.frames)
     fill_transcript(Path(stages[0].agent_state()["transcript"]), 20_000)
-    write(stages[1], "other")
-    wait_until(lambda: readers[1].has("other"))
-    arrived = len(readers[0].cursors)
-    wait_until(lambda: len(readers[0].cursors) == 20_000)
-    assert arrived < 20_000
+    wait_until(lambda: len(reader.cursors) == 20_000)
+    wait_until(lambda: any("between" in text for text in seen))
+    place = next(number for number, text in enumerate(seen) if "between" in text)
+    assert 0 < place < 20_000, place
     for feed in feeds:
         feed.close()
