@@ -14,7 +14,7 @@ from tests.bench.conftest import BenchmarkReport
 from tests.fleet import Fleet
 from tests.lisa_host import LisaHost
 
-SETTLED, SECONDS = 15.0, 30.0
+SETTLED, SECONDS = 12.0, 20.0
 """Young sessions are read more often."""
 CHANGES = 5
 REACTION_SECONDS = 2.0

@@ -20,7 +20,7 @@ from tests.fakes.model_api import FakeModelApi
 from tests.lisa_host import LisaHost
 
 pytestmark = pytest.mark.bench
-SETTLED, SECONDS, ROUNDS = 15.0, 20.0, 15
+SETTLED, SECONDS, ROUNDS = 12.0, 12.0, 15
 LIMITS = {("claude", "idle"): 1.5, ("claude", "working"): 2.0, ("codex", "idle"): 3.0, ("codex", "working"): 3.0}
 """Largest CPU time of a monitor in a second, as a multiple of that of one status read in the same run."""
 
