@@ -122,7 +122,7 @@ def list_reachable(
 
 
 def restore_server(server: Tmux, metas: Iterable[SessionMeta]) -> bool:
-    """Make a living server of these sessions create its removed socket anew; return True if it listens again."""
+    """Make a living server of these sessions create its removed socket again; return True if it listens again."""
     tried: set[int] = set()
     for meta in metas:
         process = _find_server(meta) if meta.socket_path in ("", server.socket) else None

@@ -1,4 +1,4 @@
-"""Make a living tmux server create its removed socket anew."""
+"""Make a living tmux server create its removed socket again."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class _ServerFace:
             async def report_regularly() -> None:
                 while True:
                     await anyio.sleep(REPORT_SECONDS)
-                    await report(f"{tool.name} goes on")
+                    await report(f"{tool.name} continues")
 
             call = ToolRun(self._scope, cancellation, report_from_thread)
             try:

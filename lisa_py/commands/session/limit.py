@@ -47,7 +47,7 @@ COMMAND = Command(
     errors=continuation.ERRORS,
     example="lisa session limit --session lisa-demo-1\nlisa session limit --session lisa-demo-1 --on-limit off",
     notes="""\
-With wait, the interrupted turn goes on once when the limit ends, at the time that the agent itself names; without such
-a time nothing is sent. The text is in the outbox until then (id limit-...). stop ends the session at a limit.
+With wait, the interrupted turn continues once when the limit ends, at the time that the agent itself names; without
+such a time nothing is sent. The text is in the outbox until then (id limit-...). stop ends the session at a limit.
 --on-limit off ends the waiting, also that of session monitor, loop and autopilot.""",
 )

@@ -152,5 +152,5 @@ conversation that its own agent has reported, and waits there. --all starts pare
 time, and skips runs (exec) and commands.
 
 The environment is that of the caller; `missingVariables` names what the earlier run had besides. Secrets that were
-given by value are not recorded. The lifetime of --ttl-seconds begins anew; turns, tokens and dollars go on.""",
+given by value are not recorded. The lifetime of --ttl-seconds restarts; turns, tokens and dollars continue.""",
 )

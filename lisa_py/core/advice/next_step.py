@@ -153,7 +153,7 @@ def recommend_step(situation: Situation, target: AdviceTarget, budget: int | Non
     """Return the suggestion; `budget` is the size of the answer in tokens that the reader can take."""
     if target.resumable and (situation.need == "respawn" or situation.is_server_lost):
         line = target.build_line("session resume", json=True)
-        return NextStep(line.name, line, f"{LOST}: it goes on with its own conversation")
+        return NextStep(line.name, line, f"{LOST}: it continues its own conversation")
     match situation.need:
         case "input":
             prompt = CONTINUE_PROMPT if budget is None else CONTINUE_WITHIN_BUDGET_PROMPT

@@ -247,7 +247,7 @@ class LimitWatch:
         else:
             use = structs.replace(_USAGE_LIMIT_END, limit=name)
             when = format_rfc3339(queued.due_at)
-            self._add_notice(use, "limit_wait", f"usage limit: the turn goes on at {when}")
+            self._add_notice(use, "limit_wait", f"usage limit: the turn continues at {when}")
 
     def _check_ready(self) -> LimitUse | None:
         """Return the end of a session whose agent has reported nothing in the time for its start."""

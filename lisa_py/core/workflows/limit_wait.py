@@ -79,7 +79,7 @@ def _queue(ctx: Context, ref: SessionRef) -> continuation.Continuation | None:
     if queued.due_at + GRACE_SECONDS <= ctx.clock.now() or continuation.is_withdrawn(ref, queued.id):
         ctx.warn(f"{ref.session}: its turn has not gone on after the end of the usage limit")
         return None
-    ctx.warn(f"{ref.session}: at a usage limit; the turn goes on at {format_rfc3339(queued.due_at)}")
+    ctx.warn(f"{ref.session}: at a usage limit; the turn continues at {format_rfc3339(queued.due_at)}")
     return queued
 
 

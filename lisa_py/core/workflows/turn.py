@@ -28,7 +28,7 @@ from lisa_py.store.paths import SessionRef
 TurnStep = Literal["send", "monitor", "packet"]
 
 KEY_EFFECT_SECONDS = 1.0
-"""Seconds."""
+"""Longest wait for the effect of a key."""
 POLL_SECONDS = 0.1
 """Seconds between polls if no event reports a change: a terminal title changes without an event."""
 

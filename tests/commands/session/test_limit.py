@@ -101,7 +101,7 @@ def test_a_monitor_waits_past_the_limit(stage: SessionHarness) -> None:
     assert (plain["exitReason"], plain["waitingFor"]) == ("waiting_input", "limit")
     found = stage.lisa("monitor", "--on-limit", "wait", "--max-polls", "1", "--expect", "any")
     assert (found.json["exitReason"], found.json["waitingFor"], found.code) == ("waiting_input", "prompt", 0)
-    assert "at a usage limit; the turn goes on at" in found.err
+    assert "at a usage limit; the turn continues at" in found.err
     assert stage.prompts() == [AT_LIMIT.format(1), "continue"]
 
 
