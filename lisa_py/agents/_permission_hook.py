@@ -119,3 +119,10 @@ def format_rule_answer(event: str, decision: ToolDecision, reason: str, *, can_a
     else:
         return ""
     return json.dumps({"hookSpecificOutput": output})
+
+
+def format_early_allowance(event: str) -> str:
+    """Return the allowance of a PreToolUse: a run of an older claude has no PermissionRequest (2.1.197)."""
+    if event != "PreToolUse":
+        return ""
+    return json.dumps({"hookSpecificOutput": {"hookEventName": event, "permissionDecision": "allow"}})

@@ -294,6 +294,10 @@ class Agent:
         """Return what a hook prints for a call that a rule decides; empty if the agent takes no such answer."""
         return ""
 
+    def format_early_allowance(self, event: str) -> str:
+        """Return what a hook prints to allow a call before the agent decides; empty if it takes no such answer."""
+        return ""
+
     def read_login_screen(self, screen: str) -> LoginScreen:
         """Return what the login program shows."""
         return LoginScreen()

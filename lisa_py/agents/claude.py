@@ -139,6 +139,11 @@ class Claude(base.Agent):
 
         return _permission_hook.format_rule_answer(event, decision, reason)
 
+    def format_early_allowance(self, event: str) -> str:
+        from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only decisions by rule
+
+        return _permission_hook.format_early_allowance(event)
+
     def build_one_shot_command(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
         from lisa_py.agents._claude import one_shot  # noqa: PLC0415 - only preflight asks
 

@@ -68,7 +68,7 @@ class Codex(Agent):
     def list_call_paths(self, tool_name: str, tool_input: Mapping[str, Any]) -> tuple[str, ...]:
         from lisa_py.agents._codex import patches  # noqa: PLC0415 - only decisions by rule
 
-        return patches.list_files(tool_input) if tool_name == "apply_patch" else ()
+        return patches.list_files(tool_input)  # a patch may be in a command line, too
 
     def format_rule_answer(self, event: str, decision: ToolDecision, reason: str) -> str:
         from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only decisions by rule

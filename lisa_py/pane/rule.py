@@ -56,13 +56,17 @@ def main(arguments: list[str]) -> None:
     verdict = tool_rules.decide(rules.rules, call, approvals)
     if verdict.decision == "ask" and not verdict.reason:
         return
-    if not agent.format_rule_answer(event, verdict.decision, verdict.reason):
+    output = agent.format_rule_answer(event, verdict.decision, verdict.reason)
+    if not output and verdict.decision == "allow" and rules.rules.unattended and approvals.rules:
+        output = agent.format_early_allowance(event)  # no hook may follow
+    if not output:
         return  # left to a later hook of the same call
     if verdict.decision == "ask" and not agent.asks_by_rule:
         verdict = msgspec.structs.replace(verdict, decision="deny")
     warning = _record(agent, payload, call, rules, path, verdict)
-    reason = f"{verdict.reason} ({warning})" if warning else verdict.reason
-    sys.stdout.write(agent.format_rule_answer(event, verdict.decision, reason))
+    if warning and verdict.reason:
+        output = agent.format_rule_answer(event, verdict.decision, f"{verdict.reason} ({warning})")
+    sys.stdout.write(output)
     if verdict.decision == "ask":
         raise SystemExit(ASKED)
 

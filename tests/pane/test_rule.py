@@ -163,6 +163,22 @@ def test_rules_that_others_can_write_allow_nothing(tmp_path: Path) -> None:
     assert answer["permissionDecision"] == "deny" and "0666" in answer["permissionDecisionReason"]
 
 
+def test_run_is_allowed_by_the_user_before_its_call(tmp_path: Path) -> None:
+    write_approvals(tmp_path, "[[allow]]\ncommand = 'touch'\n")
+    run = ToolRules(unattended=True)
+    answer, recorded = call_hook(tmp_path, "PreToolUse", bash("touch x"), rules=run)
+    assert (answer["permissionDecision"], recorded) == ("allow", [])
+    assert call_hook(tmp_path, "PreToolUse", bash("touch x"), "codex", run)[0] == {}, "codex takes no such answer"
+    assert call_hook(tmp_path, "PreToolUse", bash("touch x"), rules=NONE)[0] == {}, "its PermissionRequest decides"
+
+
+def test_patch_in_a_command_line_names_its_files(tmp_path: Path) -> None:
+    write_approvals(tmp_path, "[[deny]]\npath = '/p/secrets'\n")
+    patch = "apply_patch <<'E'\n*** Begin Patch\n*** Add File: secrets/x\n+a\n*** End Patch\nE"
+    answer, _ = call_hook(tmp_path, "PreToolUse", bash(patch), "codex", NONE)
+    assert answer["permissionDecision"] == "deny" and "names secrets/x" in answer["permissionDecisionReason"]
+
+
 def test_log_has_the_decision_without_secrets(tmp_path: Path) -> None:
     json_records.save(str(tmp_path / "masked.json"), ("planted-value-1234",))
     (tmp_path / "masked.json").chmod(0o600)
