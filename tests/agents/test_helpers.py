@@ -67,7 +67,7 @@ def test_subagents_of_claude_end_with_their_turn(tmp_path: Path) -> None:
     )
 
 
-def test_a_stop_without_the_subagent_ends_it(tmp_path: Path) -> None:
+def test_stop_without_the_subagent_ends_it(tmp_path: Path) -> None:
     write_subagent(tmp_path, "a1", CREATED + 10)
     (early,) = list_claude(tmp_path, (stop_hook(CREATED + 20),))
     (listed,) = list_claude(tmp_path, (stop_hook(CREATED + 40, {"id": "a1", "type": "subagent"}),))
@@ -95,7 +95,7 @@ def test_teammates_are_those_of_the_newest_stop(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("last", "state"), [("task_started", "running"), ("task_complete", "ended")])
-def test_subagents_of_codex_by_their_rollouts(tmp_path: Path, last: str, state: str) -> None:
+def test_subagents_of_codex_are_found_by_rollouts(tmp_path: Path, last: str, state: str) -> None:
     folder = tmp_path / "sessions" / "2026" / "11" / "28"
     folder.mkdir(parents=True)
     root, child = "01a22432-f4b0-7243-91c8-d95bd691fffe", "01a22432-f6cd-7800-8ae4-4d75eaee78db"
@@ -116,7 +116,7 @@ def test_subagents_of_codex_by_their_rollouts(tmp_path: Path, last: str, state: 
     assert found.started_unix == CREATED + 3
 
 
-def test_the_running_are_counted_in_words() -> None:
+def test_running_helpers_are_counted_in_words() -> None:
     def helper(kind: Any, state: Any = "running", at: float = 1.0) -> Helper:
         return Helper(kind=kind, state=state, started_unix=at, ended_unix=at + 5 if state == "ended" else 0.0)
 

@@ -25,7 +25,7 @@ def find(stage: LiveSessionHarness, kind: str, state: str) -> Helper | None:
     return found[0] if found else None
 
 
-def test_claude_names_what_still_runs(machine: LisaHost, api: FakeModelApi) -> None:
+def test_claude_names_running_helpers(machine: LisaHost, api: FakeModelApi) -> None:
     stage = LiveSessionHarness(machine, api, "claude", permission="bypass").begin()
     stage.send("[fake tool sleep 1 then text no helper]")
     stage.wait_until_idle()
@@ -50,7 +50,7 @@ def test_claude_names_what_still_runs(machine: LisaHost, api: FakeModelApi) -> N
     assert find(stage, "subagent", "running") is None
 
 
-def test_codex_names_a_subagent_that_still_runs(machine: LisaHost, api: FakeModelApi) -> None:
+def test_codex_names_a_running_subagent(machine: LisaHost, api: FakeModelApi) -> None:
     stage = LiveSessionHarness(machine, api, "codex", permission="bypass").begin()
     stage.send("[fake spawn helper [fake gate child then text by the child] then text parent ends]")
     wait_until(lambda: "parent ends" in stage.screen(), what="the parent does not wait for it")

@@ -84,7 +84,7 @@ def test_ended_waits_leave_no_handles(machine: LisaHost, peer: Peer) -> None:
     wait_until(lambda: len(list(handles.iterdir())) <= before, what="the handles of ended waits are closed")
 
 
-def test_a_request_leaves_nothing_to_collect(machine: LisaHost) -> None:
+def test_request_leaves_no_garbage(machine: LisaHost) -> None:
     """An object that only the collector frees stays for minutes in a process that lives on."""
     SessionHarness(machine).spawn("[say hello]").wait_for_text("● hello")
 

@@ -115,6 +115,17 @@ def _is_participle(word: str) -> bool:
     return word in _IRREGULAR_PARTICIPLES or (len(word) > 4 and word.endswith(("ed", "ing")))
 
 
+FIGURATIVE = re.compile(r"_(?:says?|said|believed?|anew|go(?:es|ing)?_on|taken_for|hears?|in_peace|for_good)(?:_|\Z)")
+"""Expressions that a name of a test replaces by a plain verb: reports, is ignored, again, continues, counts as."""
+
+
+def find_figurative_tests(tree: ast.Module) -> Iterator[Problem]:
+    """Yield the tests whose names hold a figurative expression."""
+    for node in walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and FIGURATIVE.search(node.name):
+            yield node.lineno, f"name {node.name}"
+
+
 def find_duplicates(class_names: Iterable[str]) -> list[str]:
     """Return the names that occur more than once, sorted."""
     return sorted(name for name, count in Counter(class_names).items() if count > 1)

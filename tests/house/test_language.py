@@ -174,6 +174,19 @@ def test_names_of_tests_have_at_most_60_characters() -> None:
     assert not long, "\n".join(long)
 
 
+def test_names_of_tests_use_plain_words() -> None:
+    figurative = [
+        f"{path}:{line}: {text}" for path, tree in sources() for line, text in language.find_figurative_tests(tree)
+    ]
+    assert not figurative, "\n".join(figurative)
+
+
+@pytest.mark.parametrize("name", ["test_a_torn_file_says_nothing", "test_offset_is_counted_anew", "test_it_goes_on"])
+def test_figurative_names_are_found(name: str) -> None:
+    assert list(language.find_figurative_tests(ast.parse(f"def {name}(): ..."))) == [(1, f"name {name}")]
+    assert not list(language.find_figurative_tests(ast.parse("def test_it_continues(): ...")))
+
+
 def test_flag_help_has_at_most_ten_words() -> None:
     fields = [(entry.name, field) for entry in commands.build_index() for field in entry.command.fields]
     long = [

@@ -304,7 +304,7 @@ def test_members_after_the_end_of_the_supervisor_remain(fleet: Fleet, strangers:
     assert not gone(child)
 
 
-def test_a_process_that_is_ending_is_not_left(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ending_process_is_not_reported_as_left(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the end of its memory and its own end a process has no environment that would show its run."""
     fleet.spawn("lisa-x")
     find, wait_for_exit = terminate._find_processes, terminate._wait_for_exit
