@@ -69,7 +69,7 @@ def test_a_session_is_killed_from_anywhere(machine: LisaHost, fleet: Fleet) -> N
 
 
 @pytest.mark.parametrize("asked", ["flag", "variable"])
-def test_records_of_the_name_elsewhere_go_on_request(machine: LisaHost, fleet: Fleet, asked: str) -> None:
+def test_other_records_of_the_name_are_removed_on_request(machine: LisaHost, fleet: Fleet, asked: str) -> None:
     other = machine.folder / "other"
     other.mkdir()
     fleet.spawn("lisa-x")
