@@ -486,14 +486,34 @@ def _wait_for_lock(path: str, timeout_ms: int, code: str, cancellation: Cancella
         waiter.release()
 
 
-def is_locked(path: str) -> bool:
-    """Return True if another process holds the lock; create nothing and block no process."""
+@contextlib.contextmanager
+def shared_lock(path: str) -> Iterator[None]:
+    """Hold a lock on a file (made when missing) that many may share; it ends with the process.
+
+    Raise LisaError(store_unwritable).
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+    except OSError as problem:
+        raise unwritable_error(path, problem) from problem
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_locked(path: str, *, shared: bool = False) -> bool:
+    """Return True if another process holds the lock; `shared`: also one that many share.
+
+    Create nothing and block no process.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_EX if shared else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except OSError:
         return True
     finally:

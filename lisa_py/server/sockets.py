@@ -28,6 +28,7 @@ from lisa_py.server.client_messages import FileMessage, Heartbeat
 from lisa_py.server.options import FileNotice, ServerState
 from lisa_py.server.socket_files import NoticeKind
 from lisa_py.server.socket_tickets import SocketRequest, SocketTicket
+from lisa_py.store import session_records
 from lisa_py.store.paths import SessionRef
 from lisa_py.terminal import frame_lines
 
@@ -96,16 +97,16 @@ class SocketSubscription:
     def __init__(self, sessions: SharedSessions, ticket: SocketTicket, since: str) -> None:
         """Raise LisaError: session_not_found, invalid_cursor; TmuxUnavailable."""
         self.ticket = ticket
-        self._sessions = sessions
         self._since = since
         self._rest: Iterator[PublishedFrame] = iter(())
         self._wake: Callable[[], None] = lambda: None
         self.feed: FeedBroadcast = sessions.join(ticket.ref, ticket.id)
-        try:
+        with contextlib.ExitStack() as opened:
+            opened.callback(sessions.leave, ticket.id, self.feed)
             self.subscription: Subscription = self.feed.subscribe(since, on_change=lambda: self._wake())
-        except LisaError:
-            sessions.leave(ticket.id, self.feed)
-            raise
+            if ticket.may_send and not ticket.ref.archive:
+                opened.enter_context(session_records.attend(ticket.ref))
+            self._opened = opened.pop_all()
 
     def wake_by(self, wake: Callable[[], None]) -> None:
         """Call a function when there is something to read."""
@@ -118,7 +119,7 @@ class SocketSubscription:
     def close(self) -> None:
         self._wake = lambda: None
         self.subscription.close()
-        self._sessions.leave(self.ticket.id, self.feed)
+        self._opened.close()
 
     def encode_history(self) -> bytes:
         """Return the first frame. Raise LisaError: session_not_found, archive_unreadable; TmuxUnavailable."""

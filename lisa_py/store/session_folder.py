@@ -9,9 +9,9 @@ from lisa_py.host import files
 from lisa_py.store.paths import SessionRef
 
 EVENTS = "events.jsonl"
-PURPOSES = ("events", "state", "input", "name", "usage", "limits", "outbox")
+PURPOSES = ("events", "state", "input", "name", "usage", "limits", "outbox", "attended")
 """Locks of a session, each a file `locks/<session>.<purpose>` of the project: of its event log, state, input (send),
-name (spawn and kill), usage, and of its limit and its delivering process."""
+name (spawn and kill), usage, of its limit and its delivering process, and of those who can answer its dialogs."""
 
 
 def create(ref: SessionRef) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -75,9 +76,30 @@ def session_lock(
     cancellation: Cancellation | None = None,
 ) -> AbstractContextManager[float]:
     """Return the lock of the session for one purpose of session_folder.PURPOSES."""
-    folder = files.ensure_private_dir(os.path.join(ref.project.folder, "locks"))
     wait_ms = timeout_ms or settings.state_lock_timeout_ms
-    return files.lock(os.path.join(folder, f"{ref.session}.{purpose}"), timeout_ms=wait_ms, cancellation=cancellation)
+    return files.lock(_lock_path(ref, purpose), timeout_ms=wait_ms, cancellation=cancellation)
+
+
+def _lock_path(ref: SessionRef, purpose: str) -> str:
+    folder = files.ensure_private_dir(os.path.join(ref.project.folder, "locks"))
+    return os.path.join(folder, f"{ref.session}.{purpose}")
+
+
+@contextlib.contextmanager
+def attend(ref: SessionRef) -> Iterator[None]:
+    """Declare, for the block, that somebody sees the dialogs of the session and can answer them.
+
+    A full disk only lets this be unknown.
+    """
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(LisaError):
+            held.enter_context(files.shared_lock(_lock_path(ref, "attended")))
+        yield
+
+
+def is_attended(ref: SessionRef) -> bool:
+    """Return True while somebody attends the session; a terminal of tmux does not count here."""
+    return files.is_locked(os.path.join(ref.project.folder, "locks", f"{ref.session}.attended"), shared=True)
 
 
 def read_end(ref: SessionRef) -> EndRecord | None:

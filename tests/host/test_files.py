@@ -53,6 +53,17 @@ def test_lock_waits_for_another_process(tmp_path: Path, holder: subprocess.Popen
     assert not files.is_locked(path)
 
 
+def test_shared_lock_is_held_by_several(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    assert not files.is_locked(path, shared=True)
+    with files.shared_lock(path):
+        with files.shared_lock(path):
+            assert files.is_locked(path, shared=True)
+            assert not files.is_locked(path)
+        assert files.is_locked(path, shared=True)
+    assert not files.is_locked(path, shared=True)
+
+
 def test_lock_waits_through_removal_of_the_file(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
     path = str(tmp_path / "lock")
     with files.lock(str(tmp_path / "other"), timeout_ms=0):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lisa_py.store import session_records
 from tests.core.live.test_feed import fill_transcript
 from tests.polling import wait_until
 from tests.server.test_sockets import identify
@@ -40,6 +41,16 @@ def test_prompts_are_delivered_in_order(client: SocketReader, own: SessionHarnes
     assert [each["prompt_id"] for each in shown] == ["p0", "p1", "p2"]
     client.send("prompt", text="[say last]")
     assert client.read_until("user")["payload"] == {"content": "[say last]"}
+
+
+def test_owner_attends_the_session_while_connected(server: RunningServer, own: SessionHarness) -> None:
+    with server.connect(identify(own), token=server.read_key) as reader:
+        reader.read_until("session_status")
+        assert not session_records.is_attended(own.ref)
+        with server.connect(identify(own)) as owner:
+            owner.read_until("session_status")
+            assert session_records.is_attended(own.ref)
+        wait_until(lambda: not session_records.is_attended(own.ref))
 
 
 def test_prompt_before_a_disconnect_is_delivered(server: RunningServer, own: SessionHarness) -> None:

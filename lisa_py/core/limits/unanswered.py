@@ -6,10 +6,11 @@ from lisa_py.contract.dialogs import DialogDecision, OpenDialog
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.send import answer, dialog_list
+from lisa_py.store import session_records
 from lisa_py.store.paths import SessionRef
 
 ANSWER_SECONDS = 300.0
-"""Longest time that a dialog waits for an answer while no terminal shows the session."""
+"""Longest time that a dialog waits for an answer while neither a terminal nor a client can give it."""
 SEARCH_SECONDS = 30.0
 """Interval of looks: an agent may draw a dialog without an event (codex 0.171)."""
 KINDS = ("permission", "question")
@@ -39,11 +40,16 @@ class UnansweredDialogs:
             return
         self._since = {each.id: self._since.get(each.id, now) for each in opened}
         late = [each for each in opened if now - self._since[each.id] >= ANSWER_SECONDS]
-        if late and not self._ctx.tmux(self._ref.project).count_clients(self._ref.session):
+        if late and not self._is_attended():
             for each in late:
                 self._deny(each)
         ends = (since + ANSWER_SECONDS for since in self._since.values())
         self._next_look = min((self._next_look, *(end for end in ends if end > now)))
+
+    def _is_attended(self) -> bool:
+        """Return True if a terminal shows the session, or somebody attached to it can answer."""
+        terminals = self._ctx.tmux(self._ref.project).count_clients(self._ref.session)
+        return terminals > 0 or session_records.is_attended(self._ref)
 
     def _deny(self, dialog: OpenDialog) -> None:
         reason = f"no answer came within {ANSWER_SECONDS / 60:.0f} minutes"

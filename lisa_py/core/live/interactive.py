@@ -12,6 +12,7 @@ from lisa_py.core.live.attach import AttachSummary
 from lisa_py.core.live.frame_view import FrameView
 from lisa_py.core.live.input_queue import HELD_PROMPTS, InputOutcome, InputQueue
 from lisa_py.core.live.typed_lines import Typed, TypedAnswer, TypedCommand, TypedLines, TypedPrompt
+from lisa_py.store import session_records
 from lisa_py.store.paths import SessionRef
 from lisa_py.terminal import frame_lines
 
@@ -58,6 +59,12 @@ class InteractiveAttach:
         Return the outcome and the prompts that the agent did not take.
         `follow` emits the frames with its argument. Raise what it raises.
         """
+        with session_records.attend(self._ref):
+            return self._run(follow)
+
+    def _run(
+        self, follow: Callable[[Callable[[LiveFrame], None]], AttachSummary]
+    ) -> tuple[AttachSummary, tuple[str, ...]]:
         feed = threading.Thread(target=self._follow, args=(follow,), daemon=True)
         feed.start()
         if self._prompt.strip():

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from lisa_py.store import session_records
 from tests.lisa_host import BackgroundCall, LisaHost
 from tests.outer_terminal import OuterTerminal
 from tests.polling import wait_until
@@ -161,6 +162,7 @@ def test_waiting_prompts_are_listed_on_exit(stage: SessionHarness) -> None:
 def test_interrupt_ends_the_turn(stage: SessionHarness) -> None:
     stage.spawn()
     running = start(stage)
+    assert session_records.is_attended(stage.ref)
     type_line(running, "[think 60]")
     stage.wait_for_state("thinking")
     type_line(running, "/interrupt")
@@ -169,6 +171,7 @@ def test_interrupt_ends_the_turn(stage: SessionHarness) -> None:
     running.send_signal(signal.SIGINT)
     running.communicate(timeout=20)
     assert running.returncode == 0
+    assert not session_records.is_attended(stage.ref)
 
 
 def test_end_of_the_session_ends_an_open_input(stage: SessionHarness) -> None:

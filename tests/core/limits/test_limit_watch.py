@@ -103,9 +103,9 @@ def test_agent_that_does_not_start_is_killed(machine: LisaHost, script: str, rea
     assert (reached.end_reason if reached is not None else "") == reason
 
 
-@pytest.mark.parametrize("case", ["one-shot", "lasting", "shown"])
+@pytest.mark.parametrize("case", ["one-shot", "lasting", "shown", "attended"])
 def test_dialog_without_an_answer_is_denied(machine: LisaHost, case: str) -> None:
-    """After five minutes in a one-shot session; not in another one, or while a terminal shows it."""
+    """After five minutes in a one-shot session; not in another one, or while somebody can answer."""
     stage = SessionHarness(machine)
     stage.spawn("[ask touch made] [say end]", "--one-shot" if case != "lasting" else "--max-turns=9")
     stage.wait_for_state("waiting")
@@ -115,7 +115,7 @@ def test_dialog_without_an_answer_is_denied(machine: LisaHost, case: str) -> Non
     limits = limit_records.read_limits(stage.ref)
     assert limits is not None
     watch = LimitWatch(stage.ctx, stage.ref, limits)
-    for seconds in (0.0, 299.0):
+    for seconds in (0.0, 280.0):
         passed.append(seconds)
         assert watch.check() is None and stage.transcript("tool_result") == []
     socket = stage.ref.project.socket
@@ -124,7 +124,9 @@ def test_dialog_without_an_answer_is_denied(machine: LisaHost, case: str) -> Non
             words = ["tmux", "-S", socket, "attach", "-t", stage.name]
             shown.enter_context(TerminalProgram(words, {**machine.env, "TERM": "xterm"}))
             wait_until(lambda: stage.ctx.server(stage.ref).count_clients(stage.name) == 1, what="a terminal")
-        passed.append(2.0)
+        if case == "attended":
+            shown.enter_context(session_records.attend(stage.ref))
+        passed.append(21.0)
         assert watch.check() is None
         if case == "one-shot":
             wait_until(lambda: stage.transcript("tool_result"), what="the denial")
