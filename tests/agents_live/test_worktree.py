@@ -10,6 +10,7 @@ import pytest
 
 from lisa_py.host import processes
 from lisa_py.store import session_records
+from tests.agents_kit import Pin, pins
 from tests.agents_live.live_harness import LiveSessionHarness
 from tests.fakes.model_api import FakeModelApi
 from tests.lisa_host import LisaHost
@@ -19,10 +20,11 @@ from tests.repository import Repository
 pytestmark = pytest.mark.agents
 
 
-@pytest.mark.parametrize("agent", ["claude", "codex"])
-def test_trust_of_the_main_checkout_covers_it(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+@pytest.mark.parametrize("pin", pins(older=True), ids=lambda pin: f"{pin.agent}-{pin.version}")
+def test_trust_of_the_main_checkout_covers_it(machine: LisaHost, api: FakeModelApi, pin: Pin) -> None:
     Repository(machine).create()
-    stage = LiveSessionHarness(machine, api, agent, permission="bypass").begin("", "--worktree")
+    stage = LiveSessionHarness(machine, api, pin.agent, permission="bypass", version=pin.version)
+    stage.begin("", "--worktree")
     path = Path(f"{machine.project}.lisa") / stage.name
     assert stage.send("[fake tool pwd -P >where then text over]").code == 0
     wait_until(lambda: "over" in stage.transcript(), timeout=60, what="the transcript of the worktree is found")
