@@ -39,23 +39,29 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from lisa_py import agents
 from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.contract.live import LiveFrame
+from lisa_py.contract.notices import NOTICE_KINDS, NoticeKind, SessionNotice
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_object import SessionObject
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.contract.status import Status
+from lisa_py.contract.usage import UsageSum
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover, list_items, resume_fleet, session_objects
 from lisa_py.core.fleet.list_items import LostSession
 from lisa_py.core.fleet.resume_fleet import FleetResumeReport
+from lisa_py.core.fleet.watch import FleetWatch
 from lisa_py.core.handoff.handoff import Handoff, HandoffRequest
 from lisa_py.core.handoff.handoff import build as build_handoff
 from lisa_py.core.handoff.packet import Packet, PacketRequest
 from lisa_py.core.handoff.packet import build as build_packet
-from lisa_py.core.lifecycle import launch
-from lisa_py.core.lifecycle.kill import KillAllResult, KillResult, kill_all_sessions, kill_session
+from lisa_py.core.lifecycle import launch, worktree_changes
+from lisa_py.core.lifecycle.fork import ForkRequest, fork_session
+from lisa_py.core.lifecycle.kill import EndRequest, KillAllResult, KillResult, kill_all_sessions, kill_session
 from lisa_py.core.lifecycle.resume import ResumedSession, ResumeRequest, resume_session
 from lisa_py.core.lifecycle.spawn import spawn_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
+from lisa_py.core.lifecycle.worktree import WorktreeRequest
+from lisa_py.core.lifecycle.worktree_changes import DiffSummary, MergeRequest, MergeSummary
 from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.ask import AskRequest, AskResult, ask_session
 from lisa_py.core.live.broadcast import FeedBroadcast
@@ -69,6 +75,7 @@ from lisa_py.core.output.events import EventReader
 from lisa_py.core.send.result import SendResult
 from lisa_py.core.send.send import SendPayload, send_payload
 from lisa_py.core.status import status_reader
+from lisa_py.core.usage import hourly, sums
 from lisa_py.core.wait.monitor import MonitorSummary, Poll, iterate_polls, run_monitor
 from lisa_py.core.wait.stop_rules import StopRules, check_rules
 from lisa_py.host import env
@@ -124,13 +131,15 @@ class Lisa:
         skip_permissions: bool = True,
         trust: bool = False,
         settings: SessionSettings | None = None,
+        worktree: bool | WorktreeRequest = False,
         width: int = 220,
         height: int = 60,
     ) -> Session:
         """Start an agent (or, with `command`, any program) and return once it runs.
 
         Values of None come from the lane, else from the defaults; `settings` are those of a definition. `name` must
-        begin with `lisa-`; without one a name is generated. Raise LisaError, among others: session_already_exists,
+        begin with `lisa-`; without one a name is generated. `worktree` gives the session a git worktree of its own;
+        a WorktreeRequest has its name and base. Raise LisaError, among others: session_already_exists,
         invalid_session_name, invalid_agent, agent_not_installed, spawn_early_exit.
         """
         words = {
@@ -152,6 +161,7 @@ class Lisa:
             lane=lane,
             given=frozenset(given),
             settings=settings or SessionSettings(),
+            worktree=WorktreeRequest() if worktree is True else worktree or None,
             width=width,
             height=height,
         )
@@ -173,6 +183,22 @@ class Lisa:
     def resume_all(self, prompt: str = "") -> FleetResumeReport:
         """Bring back all lost sessions, each on its own conversation; `left` of the report has the failures."""
         return resume_fleet.resume_all(self._ctx, self._project, ResumeRequest(prompt=prompt))
+
+    def watch(self, *kinds: NoticeKind, all_projects: bool = False) -> Iterator[SessionNotice]:
+        """Yield a notice of each session that asks, fails, is done, lost or at a limit; `kinds` selects some of these.
+
+        Leaving the loop ends the watch. Raise LisaError(session_list_failed), CancellationError.
+        """
+        watched = FleetWatch(self._ctx, self._project, kinds=kinds or NOTICE_KINDS, all_projects=all_projects)
+        for step in watched.follow():
+            yield from step.notices
+
+    def usage(
+        self, by: Literal["session", "lane", "model", "day"] = "session", *, hours: int = 0
+    ) -> tuple[tuple[UsageSum, ...], UsageSum]:
+        """Return the sums of tokens and dollars of the project's sessions, and the total; 0 hours: of all time."""
+        hourly.collect(self._ctx, self._project)
+        return sums.sum_by(hourly.read_selection(self._ctx, self._project, hours=hours), by)
 
     def sessions(self) -> list[Session]:
         """Return all sessions of tmux by name, including ended ones that are kept.
@@ -246,6 +272,30 @@ class Session:
         Raise LisaError, among others: session_running, not_resumable, conversation_missing, folder_missing.
         """
         return resume_session(self._ctx, self._ref, ResumeRequest(prompt=prompt, rerun=rerun))
+
+    def fork(self, name: str = "", prompt: str = "", *, skip_permissions: bool = True) -> Session:
+        """Start another session on a copy of the conversation; this one may be running idle, ended or killed.
+
+        Raise LisaError, among others: session_not_found, session_not_forkable, session_already_exists.
+        """
+        request = ForkRequest(name=name, prompt=prompt, skip_permissions=skip_permissions)
+        spawned = fork_session(self._ctx, self._find_record(), request).spawned
+        return Session(self._ctx, SessionRef(self._ref.project, spawned.session))
+
+    def diff(self, *, patch: bool = False) -> DiffSummary:
+        """Return all changes in the worktree of the session since its base, also after the session.
+
+        Raise LisaError: session_not_found, no_worktree, git_failed.
+        """
+        return worktree_changes.compare_worktree(self._ctx, self._find_record(), patch=patch)
+
+    def merge(self, into: str = "", *, squash: bool = False, keep: bool = False) -> MergeSummary:
+        """Merge the commits of the session's worktree into a branch (its base), and remove it unless `keep`.
+
+        Raise LisaError, among others: no_worktree, worktree_dirty, merge_target_dirty, merge_conflict.
+        """
+        request = MergeRequest(into=into, squash=squash, keep=keep)
+        return worktree_changes.merge_worktree(self._ctx, self._find_record(), request)
 
     def exists(self) -> bool:
         """Return True if tmux has the session, running or ended. Raise TmuxUnavailable if that cannot be determined."""
@@ -444,9 +494,12 @@ class Session:
         request = PacketRequest(lines=lines, events=events, token_budget=token_budget)
         return build_packet(self._ctx, self._ref, request, EventReader(self._ctx, None, ""))
 
-    def kill(self) -> KillResult:
-        """End the session with all its processes and child sessions, and remove its records."""
-        return kill_session(self._ctx, self._ref)
+    def kill(self, *, worktree: Literal["remove", "keep", "discard"] = "remove") -> KillResult:
+        """End the session with all its processes and child sessions, and remove its records.
+
+        Its worktree goes if nothing in it can be lost; `discard` also gives up what is not committed.
+        """
+        return kill_session(self._ctx, self._ref, request=EndRequest(worktree=worktree))
 
 
 def _build_rules(

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import lisa_py
-from lisa_py import Lisa, LisaError, MonitorSummary, Poll, Session, api
+from lisa_py import Lisa, LisaError, MonitorSummary, Poll, Session, WorktreeRequest, api
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
+from tests.repository import Repository
 
 
 @pytest.fixture
@@ -34,7 +35,9 @@ def test_guide_examples_work(machine: LisaHost, monkeypatch: pytest.MonkeyPatch)
     for name, value in machine.env.items():
         monkeypatch.setenv(name, value)
     page = Path(__file__).parents[1] / "docs" / "guide" / "python.md"
-    found = doctest.testfile(str(page), module_relative=False, globs={"project": str(machine.project)})
+    repository = Repository(machine, machine.folder / "repository").create()
+    places = {"project": str(machine.project), "repository": str(repository.folder)}
+    found = doctest.testfile(str(page), module_relative=False, globs=places)
     assert found.attempted >= 15
     assert found.failed == 0
 
@@ -134,6 +137,26 @@ def test_a_lost_session_is_a_status_not_an_exception(lisa: Lisa) -> None:
     with pytest.raises(LisaError) as raised:
         session.capture()
     assert raised.value.code == "session_not_found"
+
+
+def test_worktree_is_made_compared_and_merged(machine: LisaHost) -> None:
+    main = Repository(machine).create()
+    lisa = Lisa(str(machine.project), environ=machine.env)
+    session = lisa.spawn(command="true", name="lisa-x", worktree=WorktreeRequest(name="other", base="main"))
+    tree = main.at(session.diff().path)
+    assert tree.folder.name == "other"
+    tree.commit("work", b_txt="two\n")
+    assert session.diff(patch=True).patch
+    assert not session.kill(worktree="keep").worktrees[0].removed  # type: ignore[index]
+    merged = session.merge(squash=True)
+    assert (merged.commits, merged.worktree.removed, (machine.project / "b.txt").exists()) == (1, True, True)
+
+
+def test_watch_yields_a_session_that_asks(lisa: Lisa) -> None:
+    with lisa.spawn("[ask touch x]", agent="scripted", skip_permissions=False) as session:
+        session.wait(timeout=30)
+        notice = next(lisa.watch("asks"))
+        assert (notice.kind, notice.session) == ("asks", session.name)
 
 
 def test_tmux_is_the_libtmux_session(lisa: Lisa) -> None:

@@ -95,6 +95,8 @@ class SessionState(Struct, kw_only=True, rename="camel", omit_defaults=True):
     """Unix time just before the newest submitted input (the prompt of spawn counts)."""
     last_input_text: str = ""
     """Head of that text, to recognise an echoed prompt in the output; at most 4,000 characters."""
+    last_input_from: str = ""
+    """The session that sent that input, if one did."""
     last_input_expects_turn: bool = False
     """True if that input is a prompt, which begins a turn (a slash command or a key need not)."""
     last_input_accepted_at: float = 0.0

@@ -175,7 +175,9 @@ def _all_rows(answer: TreeResult) -> tuple[TreeRow, ...]:
 def _format_branch(node: TreeNode, depth: int) -> list[str]:
     state = f" {node.session_state}" if node.session_state else ""
     waiting_for = f" ({node.waiting_for})" if node.waiting_for else ""
-    lines = [f"{'  ' * depth}{node.session} ({node.agent}/{node.mode}){state}{waiting_for}{' lost' * node.lost}"]
+    asked = f" asked by {node.last_input_from}" if node.last_input_from else ""
+    head = f"{'  ' * depth}{node.session} ({node.agent}/{node.mode})"
+    lines = [f"{head}{state}{waiting_for}{asked}{' lost' * node.lost}"]
     return lines + [line for child in node.children for line in _format_branch(child, depth + 1)]
 
 
@@ -235,6 +237,7 @@ def _minimize_rows(rows: tuple[TreeRow, ...]) -> list[TreeRow]:
             status=row.status,
             session_state=row.session_state,
             waiting_for=row.waiting_for,
+            last_input_from=row.last_input_from,
             lost=row.lost,
         )
         for row in rows

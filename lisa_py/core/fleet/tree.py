@@ -15,7 +15,8 @@ from lisa_py.core import session_panes
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
 from lisa_py.core.status import status_reader
-from lisa_py.store import session_index
+from lisa_py.store import session_index, session_records
+from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import Project
 from lisa_py.store.session_index import SessionIndexEntry
 
@@ -36,6 +37,8 @@ class TreeRow(Answer, omit_defaults=True):
     waiting_for: str = ""
     project_root: str = ""
     created_at: str = ""
+    last_input_from: str = ""
+    """The session that sent the newest input, if one did; not part of a comparison."""
     lost: bool = False
     """True if its agent was ended with tmux or the machine; `session resume` brings it back."""
 
@@ -202,6 +205,7 @@ def _build_rows(ctx: Context, every: Sequence[SessionIndexEntry], with_state: bo
             project_root=known.ref.project.root,
             created_at=known.meta.created_at,
             lost=key_of(known) in lost,
+            last_input_from=_read_sender(known),
         )
         for known in every
     ]
@@ -218,6 +222,13 @@ def _build_rows(ctx: Context, every: Sequence[SessionIndexEntry], with_state: bo
         )
         for row, state in zip(rows, states, strict=True)
     ]
+
+
+def _read_sender(known: SessionIndexEntry) -> str:
+    try:
+        return session_records.read_state(known.ref).last_input_from
+    except UnreadableRecord:
+        return ""
 
 
 def _find_lost(ctx: Context, every: Sequence[SessionIndexEntry]) -> set[SessionKey]:

@@ -104,6 +104,7 @@ def compare_rows(
 
 
 def _clear_states(row: TreeRow, states: bool) -> TreeRow:
+    row = msgspec.structs.replace(row, last_input_from="")
     return row if states else msgspec.structs.replace(row, lost=False, **dict.fromkeys(_STATE_FIELDS, ""))
 
 

@@ -174,7 +174,7 @@ def _send_text(ctx: Context, target: SendTarget, payload: SendPayload, begin: Ca
         delivery.type_text(target, text)
         session_records.change_state(target.ref, ctx.settings, ctx.clock.now(), _mark_draft(draft + text))
         return sent
-    acceptance = _submit(ctx, target, text)
+    acceptance = _submit(ctx, target, text, payload.sender or input_text.find_sender(ctx, target.ref))
     delivered: DeliveryState = acceptance.is_accepted or (False if acceptance.verifiable else "unverified")
     code, words = _describe_failure(target, acceptance) if delivered is False else ("", "")
     record_acceptance(ctx, target.ref, delivered, words if acceptance.seen.refusal else "")
@@ -201,9 +201,9 @@ def _describe_failure(target: SendTarget, acceptance: AcceptanceResult) -> tuple
     return "send_not_taken", f"{name} shows no sign of acceptance; read its pane before sending again"
 
 
-def _submit(ctx: Context, target: SendTarget, text: str) -> AcceptanceResult:
+def _submit(ctx: Context, target: SendTarget, text: str, sender: str) -> AcceptanceResult:
     """Record the turn boundary, then deliver; restore the record if nothing was typed."""
-    before = _mark_input(ctx, target.ref, text, expects_turn=not input_text.is_command(text))
+    before = _mark_input(ctx, target.ref, text, sender=sender, expects_turn=not input_text.is_command(text))
     try:
         return delivery.submit_text(ctx, target, text)
     except CancellationError:
@@ -255,7 +255,7 @@ def _send_answer(ctx: Context, target: SendTarget, choice: str) -> _Outcome:
 # -- records ------------------------------------------------------------------------------------------------------
 
 
-def _mark_input(ctx: Context, ref: SessionRef, text: str, *, expects_turn: bool) -> SessionState:
+def _mark_input(ctx: Context, ref: SessionRef, text: str, *, sender: str = "", expects_turn: bool) -> SessionState:
     """Record the turn boundary: earlier output is not a reply to this input. Return the previous state."""
     now = ctx.clock.now()
     previous: list[SessionState] = []
@@ -263,7 +263,7 @@ def _mark_input(ctx: Context, ref: SessionRef, text: str, *, expects_turn: bool)
     def change(state: SessionState) -> None:
         previous.append(msgspec.structs.replace(state))
         state.last_input_at = now
-        state.last_input_text = text[:INPUT_HEAD]
+        state.last_input_text, state.last_input_from = text[:INPUT_HEAD], sender
         state.last_input_expects_turn = expects_turn
         state.last_input_accepted_at = 0.0
         state.last_input_refused = ""
@@ -292,7 +292,7 @@ def _mark_draft(text: str) -> Callable[[SessionState], None]:
 def _restore_state(ctx: Context, ref: SessionRef, before: SessionState) -> None:
     def change(state: SessionState) -> None:
         state.last_input_at = before.last_input_at
-        state.last_input_text = before.last_input_text
+        state.last_input_text, state.last_input_from = before.last_input_text, before.last_input_from
         state.last_input_expects_turn = before.last_input_expects_turn
         state.last_input_accepted_at = before.last_input_accepted_at
         state.last_input_refused = before.last_input_refused

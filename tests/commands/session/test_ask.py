@@ -82,6 +82,12 @@ def test_a_text_of_another_session_is_marked(machine: LisaHost) -> None:
     )
     stage.lisa("ask", "--text", "hello", "--verbatim", env=inside)
     assert stage.prompts()[-1] == "hello"
+    event = [each for each in stage.lisa("explain").json["events"] if each["reason"] == "send_text"][-1]
+    assert event["detail"]["from"] == "lisa-asker"
+    assert machine.lisa("session", "tree", "--json").json["roots"][0]["lastInputFrom"] == "lisa-asker"
+    assert f"{stage.name} (scripted/interactive) asked by lisa-asker\n" in machine.lisa("session", "tree").out
+    stage.send("of a person")
+    assert "lastInputFrom" not in machine.lisa("session", "tree", "--json").json["roots"][0]
 
 
 def test_a_refused_prompt_is_no_reply(machine: LisaHost) -> None:
