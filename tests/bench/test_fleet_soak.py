@@ -46,9 +46,8 @@ class _Sample:
 
 
 def split(values: Sequence[int]) -> tuple[int, int]:
-    """Return the largest value of the first quarter and of the last."""
-    quarter = max(1, len(values) // 4)
-    return max(values[:quarter]), max(values[-quarter:])
+    """Return the largest value of the first half, in which it may settle, and of the last quarter."""
+    return max(values[: max(1, len(values) // 2)]), max(values[-max(1, len(values) // 4) :])
 
 
 def count_processes(machine: LisaHost) -> list[str]:
@@ -130,7 +129,7 @@ def add_tables(report: BenchmarkReport, load: FleetLoad, samples: dict[str, _Sam
     late = load.reactions or [0.0]
     report.add_table(
         f"Random work on a fleet: {title}",
-        ("process", "MB, first quarter", "MB, last", "handles, first", "last", "threads, first", "last"),
+        ("process", "MB, first half", "MB, last quarter", "handles, first half", "last", "threads, first half", "last"),
         rows,
         f"{WORKERS} workers, mean load of the machine {busy:.1f}. Work: {work}. Wrong states, lost waits, lost output: "
         f"{len(load.problems)}. A turn ends: seen over a peer after {median(late) * 1000:.0f} ms at p50, "
