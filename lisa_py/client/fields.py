@@ -59,6 +59,8 @@ class StartSettings(SettingsFields, total=False):
     mcp_servers: dict[str, dict[str, Any]]
     system_prompt: str
     credentials: dict[str, str]
+    on_limit: str
+    """Effect of a usage limit: wait or stop."""
 
 
 class StartFields(TypedDict, total=False):
