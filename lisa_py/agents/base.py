@@ -211,6 +211,8 @@ class Agent:
     """Seconds after a dialog has opened in which the agent ignores keys."""
     interrupt_keys: tuple[str, ...] = ("Escape",)
     """Keys that end the turn and keep the session."""
+    limit_dialog_keys: tuple[str, ...] = ("Escape",)
+    """Keys that close the dialog of a usage limit without a choice."""
     hidden: bool = False
     """Not offered by doctor (the bundled scripted agent)."""
 

@@ -72,6 +72,7 @@ SCREENS = {
     "update": ("waiting", "update", ""),
     "task-list": ("waiting", "dialog", ""),
     "model-picker": ("waiting", "dialog", ""),
+    "limit-dialog": ("waiting", "dialog", ""),
     "permissions-picker": ("waiting", "dialog", ""),
     "title-picker": ("waiting", "dialog", ""),
     "resume-picker": ("waiting", "dialog", ""),
@@ -279,6 +280,14 @@ def test_title_after_a_failed_turn_reports_its_error() -> None:
     fused = fuse(AGENT.collect_reports(view(title=READY, frames=frames), Binding()), TurnBoundary(), NOW)
     assert fused is not None
     assert (fused.source, fused.state, fused.waiting_for, fused.error) == ("title", "error", "limit", "usage_limit")
+
+
+@pytest.mark.parametrize(("error", "waiting_for"), [("usage_limit", "limit"), ("server", "dialog")])
+def test_dialog_after_a_limit_is_a_limit(error: Any, waiting_for: str) -> None:
+    ended = Frame(kind="turn_end", at=NOW - 8, reason="failed", error=error, text="limit hit")
+    seen = view(title=READY, frames=(Frame(kind="turn_start", at=NOW - 9), ended), screen=pane("limit-dialog"))
+    found = reports(seen)["screen"]
+    assert (found.state, found.waiting_for) == ("waiting", waiting_for)
 
 
 def test_title_decides_when_the_rollout_is_old() -> None:

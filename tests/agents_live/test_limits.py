@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from lisa_py.core.usage.limits import describe_limits, is_enforced
 from lisa_py.core.usage.usage_reader import read_usage
+from lisa_py.host.clock import parse_time
 from lisa_py.store import archives, events
 from tests.agents_live.live_harness import LiveSessionHarness
 from tests.fakes.model_api import FakeModelApi
@@ -88,3 +90,36 @@ def test_tokens_of_codex_subagents_count_once(machine: LisaHost, api: FakeModelA
     )
     users = [frame["payload"]["content"] for frame in stage.lisa("history").json["frames"] if frame["type"] == "user"]
     assert len(users) == 1 and users[0].startswith("[fake spawn helper")
+
+
+def read_end(stage: LiveSessionHarness) -> float:
+    status = stage.wait_for_status(lambda status: status.waiting_for == "limit")
+    return parse_time(str(status.limit.resets_at)) or 0.0
+
+
+def test_codex_goes_on_after_its_usage_limit(machine: LisaHost, api: FakeModelApi) -> None:
+    stage = LiveSessionHarness(machine, api, "codex", permission="bypass")
+    stage.begin("", "--on-limit", "wait")
+    stage.send("[fake limit 8]")
+    before = time.time()
+    end = read_end(stage)
+    assert before + 1 < end < before + 9
+    assert stage.status().limit.window == "5 hours"
+    wait_until(lambda: stage.transcript_prompts() == ["[fake limit 8]", "continue"], timeout=40, what="it goes on")
+    stage.wait_until_idle()
+    assert time.time() > end
+    assert stage.transcript_prompts() == ["[fake limit 8]", "continue"]
+
+
+def test_claude_names_the_end_of_its_usage_limit(machine: LisaHost, api: FakeModelApi) -> None:
+    stage = LiveSessionHarness(machine, api, "claude", permission="bypass")
+    del machine.env["ANTHROPIC_AUTH_TOKEN"]  # only an account has such a limit
+    machine.env |= {"CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-fake", "TZ": "Asia/Kolkata"}
+    stage.begin("", "--on-limit", "wait")
+    before = time.time()
+    stage.send("[fake limit 7200]")
+    end = read_end(stage)
+    assert before + 7200 - 61 <= end <= time.time() + 7200
+    assert end % 60 == 0
+    assert stage.status().limit.window == "5 hours"
+    wait_until(lambda: "continuesAt" in stage.lisa("limit").json, what="the turn is to go on")

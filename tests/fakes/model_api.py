@@ -18,6 +18,7 @@ A directive is `[fake STEP then STEP ...]`; the last one in the newest user prom
     hang SECONDS           open the stream, then send nothing
     gate NAME              wait for `open(NAME)` or POST /control/open/NAME; it then stays open
     drop                   cut the connection
+    limit SECONDS          fail at a usage limit of five hours that ends so many seconds from now
     error KIND [TIMES]     fail, each time or only so many times; the kinds are in FAILURES
 
 Steps up to a tool step make one model reply; those behind it follow once the agent has sent the
@@ -44,7 +45,7 @@ import time
 import uuid
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -175,6 +176,7 @@ class ErrorStep:
 
     kind: str
     times: int | None = None
+    resets_in: int | None = None
 
 
 ToolStep = Shell | Todos | Question | Subagent | ToolSearch | McpCall | AnyCall
@@ -190,6 +192,22 @@ class ApiError:
     openai: str
     message: str
     retry_after: int | None = None
+    resets_in: int | None = None
+
+    def headers(self) -> dict[str, str]:
+        """The counts of both APIs at a usage limit."""
+        if self.resets_in is None:
+            return {}
+        end = str(int(time.time()) + self.resets_in)
+        unified, codex = "anthropic-ratelimit-unified", "x-codex-primary"
+        return {
+            f"{unified}-status": "rejected",
+            f"{unified}-reset": end,
+            f"{unified}-representative-claim": "five_hour",
+            f"{codex}-used-percent": "100.0",
+            f"{codex}-window-minutes": "300",
+            f"{codex}-reset-at": end,
+        }
 
 
 FAILURES = {
@@ -288,6 +306,7 @@ VERBS: dict[str, Callable[[str], Step]] = {
     "gate": lambda rest: Gate(rest or "gate"),
     "drop": lambda _rest: Disconnect(),
     "error": _parse_error,
+    "limit": lambda rest: ErrorStep("usage_limit", resets_in=int(rest or 3600)),
 }
 BORDER = re.compile(rf"(\[)|(\])|\s+then\s+(?=(?:{'|'.join(VERBS)})\b)")
 
@@ -761,7 +780,7 @@ class MessagesReply(Reply):
             self._send_event("error", {"error": error})
         else:
             body = {"type": "error", "error": error, "request_id": fresh_id("req")}
-            self.connection.send_json(failure.status, body, failure.retry_after)
+            self.connection.send_json(failure.status, body, failure.retry_after, failure.headers())
 
 
 class ResponsesReply(Reply):
@@ -856,14 +875,15 @@ class ResponsesReply(Reply):
     def send_error(self, failure: ApiError) -> None:
         error: Json = {"type": failure.openai, "code": failure.openai, "message": failure.message}
         if failure.openai == "usage_limit_reached":
-            error |= {"plan_type": "plus", "resets_in_seconds": 3600}
-            error |= {"resets_at": int(time.time()) + 3600}
+            seconds = failure.resets_in or 3600
+            error |= {"plan_type": "plus", "resets_in_seconds": seconds}
+            error |= {"resets_at": int(time.time()) + seconds}
         if self.opened:
             broken = {**self.response, "status": "failed", "error": error}
             self.connection.send_event("response.failed", {"response": broken})
         else:
             status = 503 if failure.status == 529 else failure.status
-            self.connection.send_json(status, {"error": error}, failure.retry_after)
+            self.connection.send_json(status, {"error": error}, failure.retry_after, failure.headers())
 
 
 # ------------------------------------------------------------------ memory: requests and gates
@@ -999,7 +1019,9 @@ class HttpConnection(BaseHTTPRequestHandler):
     def log_message(self, *_line: object) -> None:
         """Keep stderr quiet."""
 
-    def send_json(self, status: int, value: object, retry_after: int | None = None) -> None:
+    def send_json(
+        self, status: int, value: object, retry_after: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         """Send a whole JSON answer."""
         data = json.dumps(value).encode()
         self.send_response(status)
@@ -1008,6 +1030,8 @@ class HttpConnection(BaseHTTPRequestHandler):
         self.send_header("request-id", fresh_id("req"))
         if retry_after is not None:
             self.send_header("retry-after", str(retry_after))
+        for name, text in (headers or {}).items():
+            self.send_header(name, text)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
@@ -1109,7 +1133,7 @@ class Handler(HttpConnection):
                     continue
                 case ErrorStep():
                     self.api.journal.finish(request, "failed")  # the retry comes fast
-                    reply.send_error(FAILURES[step.kind])
+                    reply.send_error(replace(FAILURES[step.kind], resets_in=step.resets_in))
                     return "failed"
                 case Disconnect():
                     self.api.journal.finish(request, "dropped")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import structs
+
 from lisa_py.agents._codex import title
 from lisa_py.agents._codex.errors import error_waiting_for
 from lisa_py.agents._codex.session import find_process
@@ -17,6 +19,8 @@ TITLE_LAG_SECONDS = 0.25
 DIALOG_LAG_SECONDS = 1.5
 """codex delays an approval until a second after the last key, and the title with it."""
 JUST_STARTED_SECONDS = 5.0
+LIMIT_DIALOG = "Approaching rate limits"
+"""Heading of a dialog that may also come before a limit is reached."""
 PAINT_SECONDS = 1.0
 """Age from which a recorded end of the turn is not the gap before a queued prompt."""
 
@@ -38,12 +42,19 @@ def collect_reports(view: View, binding: Binding) -> list[AgentReport]:
     ended = transcript_report or hook_report
     if title_report is not None and _is_busy(title_report) and _is_painting(ended, screen_report, view.now):
         title_report = None
+    if screen_report is not None and transcript_report is not None and _is_at_limit(screen_report, transcript_report):
+        screen_report = structs.replace(transcript_report, source="screen", state="waiting")
     if screen_report is not None and screen_report.state == "waiting":
         # a dialog over the input box decides, whatever was true before
         agreeing = (title_report, hook_report, transcript_report)
         return [*(report for report in agreeing if report is not None and report.state == "waiting"), screen_report]
     found = (title_report, transcript_report, hook_report, _process_report(view, transcript_report), screen_report)
     return [report for report in found if report is not None]
+
+
+def _is_at_limit(screen_report: AgentReport, transcript_report: AgentReport) -> bool:
+    """Return True for the dialog that offers another model once a limit has ended the turn (0.171)."""
+    return screen_report.detail.startswith(LIMIT_DIALOG) and transcript_report.waiting_for == "limit"
 
 
 def _screen_report(view: View, transcript_report: AgentReport | None) -> AgentReport | None:

@@ -228,10 +228,21 @@ class OutboxDelivery:
                 return  # it may have been typed: the conversation shows it
             if problem.code in PASSING:
                 self._note_waiting(text, problem.code)
+                if text.at_limit and problem.code == "agent_waiting_dialog":
+                    self._close_limit_dialog()
             else:
                 self._change(text.id, _fail(problem.code, problem.message, self._ctx.clock.now()))
             return
         self._note_sent(text, sent)
+
+    def _close_limit_dialog(self) -> None:
+        """Close the dialog that an agent shows at its limit, so that it takes a text."""
+        ref, settings = self._ref, self._ctx.settings
+        target = SendTarget(self._ctx, ref)
+        with session_records.session_lock(ref, settings, "input", timeout_ms=int(send.LOCK_SECONDS * 1000)):
+            target.refresh(screen=True)
+            if _is_at_limit(target.status) and target.status.agent_state == "waiting" and target.pane_id:
+                target.tmux.send_keys(target.pane_id, list(target.agent.limit_dialog_keys))
 
     def _note_sent(self, text: OutboxText, sent: SendResult) -> None:
         now = self._ctx.clock.now()

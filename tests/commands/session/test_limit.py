@@ -73,6 +73,19 @@ def test_off_withdraws_the_waiting_turn(stage: SessionHarness) -> None:
     assert "onLimit" not in stage.lisa("status").json["limits"]
 
 
+def test_a_turn_that_goes_on_earlier_gets_no_text(stage: SessionHarness, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    stage.spawn(AT_LIMIT.format(2), "--on-limit", "wait")
+    wait_until(lambda: notices(stage) == ["limit_wait"], what="the limit")
+    assert stage.send(f"[wait {go}]").code == 0
+    (text,) = outbox_records.registry(stage.ref).read().texts
+    wait_until(lambda: outbox_records.registry(stage.ref).read().find(text.id).is_over, what="it is taken back")
+    assert outbox_records.registry(stage.ref).read().find(text.id).state == "withdrawn"
+    go.touch()
+    wait_until(lambda: stage.status().waiting_for == "prompt", what="the end of the turn")
+    assert stage.prompts() == [AT_LIMIT.format(2), f"[wait {go}]"]
+
+
 def test_a_running_session_can_wait(stage: SessionHarness) -> None:
     stage.spawn(AT_LIMIT.format(3600))
     wait_until(lambda: stage.status().waiting_for == "limit", what="the limit")
