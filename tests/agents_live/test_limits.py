@@ -97,7 +97,7 @@ def read_end(stage: LiveSessionHarness) -> float:
     return parse_time(str(status.limit.resets_at)) or 0.0
 
 
-def test_codex_goes_on_after_its_usage_limit(machine: LisaHost, api: FakeModelApi) -> None:
+def test_codex_continues_after_its_usage_limit(machine: LisaHost, api: FakeModelApi) -> None:
     stage = LiveSessionHarness(machine, api, "codex", permission="bypass")
     stage.begin("", "--on-limit", "wait")
     stage.send("[fake limit 8]")

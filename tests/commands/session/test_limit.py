@@ -73,7 +73,7 @@ def test_off_withdraws_the_waiting_turn(stage: SessionHarness) -> None:
     assert "onLimit" not in stage.lisa("status").json["limits"]
 
 
-def test_a_turn_that_goes_on_earlier_gets_no_text(stage: SessionHarness, tmp_path: Path) -> None:
+def test_a_turn_that_continues_earlier_gets_no_text(stage: SessionHarness, tmp_path: Path) -> None:
     go = tmp_path / "go"
     stage.spawn(AT_LIMIT.format(2), "--on-limit", "wait")
     wait_until(lambda: notices(stage) == ["limit_wait"], what="the limit")
