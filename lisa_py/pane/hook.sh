@@ -126,7 +126,7 @@ close_dialogs() {
     if [ -f "$folder/rule.closed" ] && [ ! -e "${pipe%.pipe}.decision" ] && mv "$pipe" "$pipe.closed"; then
       printf 'closed\n' 1<>"$pipe.closed" # only one hook can move it, so that it is recorded once
       rm -f "$pipe.closed"
-      /bin/sh "$folder/rule.closed" "$event" <"${pipe%.pipe}.json" >/dev/null 2>&1 &
+      /bin/sh "$folder/rule.closed" "$event" <"${pipe%.pipe}.json" >/dev/null 2>&1 # claude may kill what outlives the hook
     elif [ -p "$pipe" ]; then
       printf 'closed\n' 1<>"$pipe"
     fi

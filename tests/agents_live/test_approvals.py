@@ -101,7 +101,7 @@ def test_key_in_the_pane_is_in_the_log(machine: LisaHost, api: FakeModelApi, pin
     stage = LiveSessionHarness(machine, api, "claude", version=pin.version)
     ask(stage.begin(), "touch approved", "text over")
     press(stage, "1")
-    wait_until(lambda: read_log(stage) == [("pane", "allow")], what="the approval")
+    wait_until(lambda: read_log(stage) == [("pane", "allow")], what=f"the approval\n{stage.screen()}")
     stage.wait_until_idle()
     ask(stage, "touch cancelled", "text over")
     press(stage, "Escape")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lisa_py.store import session_records
+from lisa_py.store import approval_log, session_records
 from tests.core.live.test_feed import fill_transcript
 from tests.polling import wait_until
 from tests.server.test_sockets import identify
@@ -74,6 +74,9 @@ def test_plain_prompt_answers_a_dialog(client: SocketReader, own: SessionHarness
     client.send("tool_approval_response", tool_use_id=asked, approved=not made, approval_scope="once")
     decided = client.read_until("system", subtype="approval_decided")["payload"]
     assert (decided["decided_by"], decided["decision"]) == ("api", "approve" if made else "deny")
+    state = str(own.machine.folder / "state")
+    expected = ("api", "allow" if made else "deny", asked)
+    wait_until(lambda: expected in [(each.by, each.decision, each.id) for each in approval_log.read(state) if each])
     assert client.read_until("user")["payload"]["content"] == "[say held]"
     client.read_until("result")
     assert (own.machine.project / "made").exists() is made

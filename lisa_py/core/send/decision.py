@@ -254,8 +254,8 @@ def decide_by_hook(
     if not dialogs.release_decided(target.ref, found.key):
         dialogs.withdraw(target.ref, found.key)
         return None
-    source = _wait_until_taken(ctx, target, found)
     warning = decision_log.record_decision(ctx, target, found, record)
+    source = _wait_until_taken(ctx, target, found)
     return build_result(found, _add_notice(prepared, warning), "hook", source)
 
 

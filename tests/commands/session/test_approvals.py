@@ -73,3 +73,10 @@ def test_log_has_decisions_of_rules_and_persons(machine: LisaHost) -> None:
     assert len(read_log(machine, "--limit", "2", "--hours", "1", "--session", stage.name)) == 2
     assert read_log(machine, "--session", "other") == []
     assert "by rule (approvals.toml line 2)  shell  echo denied" in machine.lisa("session", "approvals", "--log").out
+    stage.wait_for_state("idle")
+    (state_folder(machine) / "approvals").rename(machine.folder / "earlier")
+    (state_folder(machine) / "approvals").write_text("in the way of the folder")
+    stage.ask("[ask echo four]")
+    decided = stage.lisa("approve")
+    assert (decided.code, decided.json["delivered"]) == (0, True)
+    assert "the decision is not in the log of approvals" in decided.json["notices"][0]
