@@ -7,11 +7,16 @@ import os
 import signal
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests.fleet import Fleet
 from tests.lisa_host import DISK_FOLDER, LisaHost, find_test_folder
 from tests.warm_start import WarmStart
+
+# on full cores an example can take longer than 200 ms for reasons that are not the program's
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
