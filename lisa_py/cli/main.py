@@ -173,7 +173,8 @@ def _cancel_on_interrupt(cancellation: Cancellation) -> Iterator[None]:
         yield
     finally:
         if signal.getsignal(signal.SIGINT) is handle:
-            signal.signal(signal.SIGINT, before)
+            # one more, while the answer to the first is printed, would add a second answer
+            signal.signal(signal.SIGINT, signal.SIG_IGN if cancellation.is_set else before)
 
 
 def _open_input(edited: bool, cancellation: Cancellation) -> LineInput:

@@ -12,11 +12,13 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lisa_py.cli import main, render
 from lisa_py.contract.errors import LisaError
+from lisa_py.host.cancellation import Cancellation
 from tests.answers import check_answer
 from tests.lisa_host import PROGRAM, LisaHost
 from tests.polling import wait_until
@@ -161,6 +163,27 @@ def test_ctrl_c_during_the_last_answer_is_ignored(machine: LisaHost, monkeypatch
     print_failure = render.print_failure
     monkeypatch.setattr(render, "print_failure", interrupted_print)
     assert main.main(["session", "list", "--no-such-flag"]) == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_adds_no_answer_to_that_of_a_cancelled_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def make_cancelled() -> Cancellation:
+        made = Cancellation()
+        made.cancel()
+        return made
+
+    def interrupted_print(*values: Any) -> int:
+        code = print_answer(*values)
+        os.kill(os.getpid(), signal.SIGINT)
+        return code
+
+    print_answer = render.print_answer
+    monkeypatch.setattr(main, "Cancellation", make_cancelled)
+    monkeypatch.setattr(render, "print_answer", interrupted_print)
+    assert main.main(["version", "--json"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
