@@ -295,8 +295,18 @@ def prepare_launch(
             agent=agent.name,
         )
     plan = agent.plan_launch(launch, found)
-    warnings = (*_describe_provider(agent, launch.settings), *plan.warnings)
+    warnings = (*_describe_provider(agent, launch.settings), *_describe_approvals(ctx, launch, plan), *plan.warnings)
     return PreparedLaunch(plan=msgspec.structs.replace(plan, warnings=warnings), facts=found, launch=launch)
+
+
+def _describe_approvals(ctx: Context, launch: AgentLaunch, plan: LaunchPlan) -> tuple[str, ...]:
+    """Return the warning for approval rules of the user that cannot be used, or that no hook applies."""
+    if not launch.approvals:
+        return ()
+    found = approval_file.read_rules(os.path.join(ctx.settings.state_dir, approval_file.NAME))
+    if not plan.rule_events:
+        return (f"the rules in {found.file} are not applied: this start has no hook for them",)
+    return (f"the approval rules cannot be used, every call is asked about: {found.problem}",) if found.problem else ()
 
 
 def _describe_provider(agent: Agent, settings: SessionSettings) -> tuple[str, ...]:

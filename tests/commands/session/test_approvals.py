@@ -45,6 +45,9 @@ def test_rules_are_listed_and_checked(machine: LisaHost) -> None:
     broken = machine.lisa("session", "approvals", "--json-min").json
     assert (broken["ok"], broken["count"]) == (False, 0)
     assert "approvals.toml: line 9: paths: unknown key" in broken["problem"]
+    spawned = DialogStage(machine).lisa("spawn", "--agent", "scripted", "--mode", "interactive")
+    (warning,) = spawned.json["warnings"]
+    assert "line 9: paths: unknown key" in warning and "every call is asked about" in warning
 
 
 def test_log_has_decisions_of_rules_and_persons(machine: LisaHost) -> None:
