@@ -32,7 +32,7 @@ from lisa_py.core.send import send
 from lisa_py.core.status import agent_reports
 from lisa_py.host import files
 from lisa_py.host.pane import Pane
-from lisa_py.store import live_records, session_records
+from lisa_py.store import limit_records, live_records, session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.live_records import SessionRecord
 from lisa_py.store.paths import SessionRef
@@ -303,6 +303,8 @@ def _build_plan(
     meta, record = former.meta, former.record
     known = record.launch
     settings, dropped = session_settings.drop_hidden(record.settings)
+    if (limits := limit_records.read_limits(ref, meta.run_id)) is not None:  # it may have been changed since the start
+        settings = msgspec.structs.replace(settings, on_limit=limits.on_limit or UNSET)
     request = SpawnRequest(
         launch=launch.LaunchRequest(
             agent=meta.agent,

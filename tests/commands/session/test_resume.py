@@ -60,6 +60,16 @@ def resume_all(machine: LisaHost, *words: str) -> CallResult:
     return machine.lisa("session", "resume", "--all", *words, "--json")
 
 
+@pytest.mark.parametrize("choice", ["wait", "off"])
+def test_the_newest_choice_for_a_limit_is_kept(stage: SessionHarness, choice: str) -> None:
+    stage.spawn("", *(["--on-limit", "stop"] if choice == "off" else []))
+    assert stage.lisa("limit", "--on-limit", choice).code == 0
+    talk(stage, "one")
+    lose(stage)
+    assert stage.lisa("resume").code == 0
+    assert stage.lisa("limit").json["onLimit"] == (None if choice == "off" else choice)
+
+
 def test_lost_parent_and_children_are_resumed(machine: LisaHost) -> None:
     parent, child, job = (SessionHarness(machine, f"lisa-{name}") for name in ("z-parent", "a-child", "job"))
     parent.spawn("", "--width", "150", "--agent-args", "--model tiny")
