@@ -31,6 +31,15 @@ REFERENCES = ("env:", "file:", "secret://", "hive://secret/")
 ERRORS = (*secrets.ERRORS, "invalid_notify", "invalid_webhook", "no_terminal", "not_in_tmux", "notify_extra_missing")
 
 
+_QUIET_RUN = """\
+exec 4>&1
+code=$({ { /bin/sh -c "$1" 2>&3 >/dev/null 3>&- 4>&- 5>&-; echo $? >&5; } 3>&1 |
+  { head -c 200 >&4; exec cat >/dev/null; }; } 5>&1)
+exit "$code"
+"""
+"""Runs a command, prints the beginning of its errors and drops the rest, however much a program prints."""
+
+
 class NoticeSink:
     """A receiver of notices; this base class ignores them."""
 
@@ -133,12 +142,19 @@ class _ThreadSink(NoticeSink):
             self._ctx.warn(f"watch: {self._name} is too slow; a notice of {notice.session} was dropped")
 
     def close(self) -> None:
-        self._waiting.put(None)
+        try:
+            self._waiting.put(None, timeout=CLOSE_SECONDS)
+        except queue.Full:
+            self._ctx.warn(f"watch: {self._name} is too slow; {self._waiting.qsize()} notices were dropped")
+            return
         self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
         while (notice := self._waiting.get()) is not None:
-            problem = self._deliver(notice)
+            try:
+                problem = self._deliver(notice)
+            except (LisaError, OSError) as failure:  # no process left, for one: the next notice may go
+                problem = str(failure)
             if problem:
                 self._ctx.warn(f"watch: {self._name} failed: {problem}")
 
@@ -153,7 +169,7 @@ class _ProgramSink(_ThreadSink):
     def _run_command(self, notice: SessionNotice) -> str:
         raw = msgspec.json.encode(notice, order="sorted") + b"\n"
         result = run_program(
-            ["/bin/sh", "-c", self._command],
+            ["/bin/sh", "-c", _QUIET_RUN, "sh", self._command],
             timeout=PROGRAM_SECONDS,
             stdin=raw,
             env=self._ctx.settings.environ,
@@ -161,7 +177,7 @@ class _ProgramSink(_ThreadSink):
         )
         if result.code == 0:
             return ""
-        return result.error_text[:200] or f"exit code {result.code}"
+        return result.text.strip() or f"exit code {result.code}"
 
 
 class _AppriseSink(_ThreadSink):
