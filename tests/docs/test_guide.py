@@ -30,6 +30,15 @@ EXPECTATIONS: dict[str, tuple[dict[str, str], list[str]]] = {
         # job 3 crashes if an earlier start of its kind had worked: then spawn does not watch for an early end
     ),
     "lanes": ({"REVIEW": "[say a finding]", "FIX": "[say fixed]"}, ["review,analysis,scripted", "a finding", "fixed"]),
+    "ask": (
+        {
+            "QUESTION": "[say two fail]",
+            "FIRST": "[wait 1] [say fixed]",
+            "SECOND": "[say ran]",
+            "LAST": "[choose Which? | keep | drop] [say over]",
+        },
+        ["two fail\nqueued: ", "asks,lisa-worker,scripted,Which?,", "first  answered", "second  withdrawn"],
+    ),
     "budget-loop": ({"PROMPT": "[say one]", "NEXT": "[say ALL-GREEN]"}, ["done after step 2", '"tokens":']),
     "handoff-chain": (
         {"PLAN": "[say a plan]", "WORK": "[say worked]", "CHECK": "[say checked]"},
