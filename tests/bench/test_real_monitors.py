@@ -48,7 +48,10 @@ def test_monitor_of_a_real_agent(machine: LisaHost, report: BenchmarkReport, age
         ("end of a turn, own file to exit: p50 and p95 ms", f"{median(late):.0f}, {percentile(late, 0.95):.0f}")
     )
     rows.append(("one `lisa session status` ms", f"{call:.0f}"))
-    note = f"CPU time over {SECONDS:.0f} s; {ROUNDS} turns. The agent's own file: status file and transcript of claude, rollout of codex."
+    note = (
+        f"CPU time over {SECONDS:.0f} s; {ROUNDS} turns. The agent's own file: status file and transcript of claude,"
+        " rollout of codex."
+    )
     report.add_table(f"A monitor of the real {agent}", ("", "value"), rows, note)
     for state, ratio in ratios.items():
         assert ratio < LIMITS[agent, state], rows
