@@ -23,6 +23,7 @@ from lisa_py.server import command_response
 from lisa_py.server.command_response import CommandResponse
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
+from tests.repository import Repository
 from tests.server_kit import RunningServer
 from tests.session_harness import SessionHarness
 
@@ -52,6 +53,27 @@ def test_answers_are_those_of_the_command_line(server: RunningServer, idle: Sess
         reply = server.call("POST", f"/commands/session/{name}?format={form}", {"session": idle.name})
         assert (reply.status, reply.headers["lisa-exit-code"]) == (200, "0")
         assert reply.body == {key: value for key, value in printed.items() if key != "stderrPolicy"}
+
+
+def test_worktree_ask_and_resume_over_http(server: RunningServer) -> None:
+    main = Repository(server.machine).create()
+    name = "lisa-tree-1"
+
+    def call(command: str, **more: Any) -> Any:
+        return server.call("POST", f"/commands/session/{command}", {"session": name, **more}).body
+
+    tree = main.at(call("spawn", agent="scripted", worktree=True)["folder"])
+    assert call("ask", text="[say six]")["text"] == "six"
+    tree.commit("work", b_txt="two\n")
+    assert call("diff")["changed"] == 1
+    listed = server.call("POST", "/commands/session/list").body["worktrees"]
+    assert [(each["session"], each["commits"]) for each in listed] == [(name, 1)]
+    assert "session_running" in str(call("resume"))
+    assert call("fork", **{"as": "lisa-tree-2"})["session"] == "lisa-tree-2"
+    assert server.call("POST", "/commands/session/kill", {"session": "lisa-tree-2"}).body["found"]
+    assert not call("kill")["worktrees"][0]["removed"]
+    assert call("merge")["worktree"]["removed"]
+    assert server.call("POST", "/commands/usage", {"by": "session"}).body["by"] == "session"
 
 
 def test_a_text_is_queued_and_followed(server: RunningServer, idle: SessionHarness) -> None:
