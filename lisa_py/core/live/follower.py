@@ -153,7 +153,8 @@ class Follower:
         around = lambda: self._stepping("")  # noqa: E731
         with Waiter(self._ctx, live=True, wakeup=self._wakeup, around_check=around) as waiter:
             while self._take_changes(waiter, known):
-                self._note_due(waiter.poll() if self._ready else waiter.wait(self._choose_wait()))
+                pause = 0.0 if self._ready else self._choose_wait()
+                self._note_due(waiter.wait(pause) if pause > 0 else waiter.poll())
                 if self._ready:
                     key = next(iter(self._ready))
                     del self._ready[key]
