@@ -28,9 +28,9 @@ from tests.fakes.model_api import FakeModelApi
 from tests.lisa_host import LisaHost
 from tests.listeners import Listeners
 from tests.polling import wait_until
-from tests.server.test_sockets import identify, make_chat
+from tests.server.test_sockets import identify
 from tests.server_kit import RunningServer, SocketReader, serving
-from tests.session_harness import SessionHarness
+from tests.session_harness import SessionHarness, make_chat
 
 pytestmark = pytest.mark.bench
 SUBSCRIBERS, SLEEPERS = 100, 10
@@ -285,7 +285,7 @@ def test_reaction_to_a_dialog(machine: LisaHost, report: BenchmarkReport, agent:
     rounds = DIALOGS if agent == "scripted" else DIALOGS // 2
     with FakeModelApi() as api:
         stage = open_stage(machine, api, agent)
-        found = make_chat(stage)
+        found = make_chat(stage.ref)
         with serving(machine) as server, server.connect(found) as owner:
             took = [measure_dialog(owner, stage, agent, machine.project / "ran") for _ in range(rounds)]
     shown, taken = zip(*took, strict=True)
