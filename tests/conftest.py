@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Return more workers than cores on small machines: tests of warm calls wait more than they compute."""
     cores = os.cpu_count() or 1
-    return max(cores, min(2 * cores + 1, 8)) if config.getoption("--warm") else None
+    return max(cores, min(3 * cores + 1, 8)) if config.getoption("--warm") else None
 
 
 def pytest_collection() -> None:
