@@ -38,7 +38,7 @@ def text(answer: LimitPlanResult, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="daily",
+    group="planning",
     args=Args,
     answer=LimitPlanResult,
     run=run,
