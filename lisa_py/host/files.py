@@ -338,6 +338,14 @@ def is_dir(path: str) -> bool:
     return os.path.isdir(path)
 
 
+def is_empty_folder(path: str) -> bool:
+    """Return True for a folder without entries; False for a link, and for a folder that cannot be read."""
+    try:
+        return not os.path.islink(path) and not os.listdir(path)
+    except OSError:
+        return False
+
+
 def is_file(path: str) -> bool:
     return os.path.isfile(path)
 

@@ -13,7 +13,16 @@ from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.quoting import quote
 from lisa_py.contract.records import SessionMeta, SessionWorktree
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import environment, kill, launch, session_files, startup, terminate, worktree
+from lisa_py.core.lifecycle import (
+    environment,
+    kill,
+    launch,
+    session_files,
+    startup,
+    terminate,
+    worktree,
+    worktree_start,
+)
 from lisa_py.core.lifecycle.spawn_plan import SpawnPlan, SpawnRequest, plan_spawn, refuse_existing
 from lisa_py.core.lifecycle.spawn_result import SpawnDryRunResult, SpawnResult
 from lisa_py.core.send import send
@@ -176,6 +185,8 @@ class _SpawnAttempt:
 
             self._kept = former_run.begin_next_run(ctx, plan.ref, plan.former.meta, plan.run_id)
         meta = session_files.write_session_files(ctx, plan, prepared, self._token, environ)
+        if self._worktree is not None:
+            worktree_start.finish(self._worktree)
         meta = self._open_pane(meta)
         start_seconds = startup.wait_for_start(ctx, plan.server, plan.ref, plan.run_id)
         spawned = _Start(

@@ -9,6 +9,8 @@ from msgspec import Struct
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionWorktree
 from lisa_py.core.context import Context
+from lisa_py.core.lifecycle import worktree_start
+from lisa_py.core.lifecycle.worktree_start import WorktreeStart
 from lisa_py.host import files, folder_copy
 from lisa_py.host.git import MISSING, GitFolder, describe_failure
 from lisa_py.host.run import run_program
@@ -64,12 +66,15 @@ def plan_worktree(ctx: Context, root: str, session: str, request: WorktreeReques
     source, prefix = git.ask("rev-parse", "--show-toplevel"), git.ask("rev-parse", "--show-prefix")
     base, commit = _find_base(git, request.base, prefix)
     path = os.path.join(_choose_place(ctx, git, common), name)
-    if git.call("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}").code == 0:
+    made = SessionWorktree(path=path, branch=branch, base=base, base_commit=commit, repository=common)
+    interrupted = worktree_start.find_interrupted(made)
+    if interrupted is not None:
+        _require_unused(git, interrupted)
+    elif git.call("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}").code == 0:
         raise _make_exists_error(branch, f"branch {branch} exists")
-    if os.path.lexists(path):
+    elif os.path.lexists(path) and not files.is_empty_folder(path):
         raise _make_exists_error(branch, f"{path} exists")
     setup = _check_setup(git, commit, request.setup)
-    made = SessionWorktree(path=path, branch=branch, base=base, base_commit=commit, repository=common)
     return WorktreePlan(worktree=made, folder=os.path.join(path, prefix).rstrip("/"), source=source, setup=setup)
 
 
@@ -159,27 +164,51 @@ def create_worktree(ctx: Context, plan: WorktreePlan) -> tuple[str, ...]:
     A failure leaves nothing. Raise LisaError: worktree_exists, git_failed.
     """
     made = plan.worktree
+    with worktree_start.exclude_others(made):
+        interrupted = worktree_start.find_interrupted(made)
+        if interrupted is not None:
+            _require_unused(GitFolder(made.repository, ctx.settings.environ), interrupted)
+            undo_worktree(ctx, interrupted.worktree)
+        return _create(ctx, plan)
+
+
+def _require_unused(git: GitFolder, left: WorktreeStart) -> None:
+    """Raise LisaError(worktree_exists) if the worktree of a killed start holds work of somebody."""
+    made = left.worktree
+    tip = git.ask("rev-parse", "--verify", "--quiet", f"refs/heads/{made.branch}")
+    changed = left.is_checked_out and git.at(made.path).ask("status", "--porcelain")
+    if changed or tip not in ("", made.base_commit):
+        raise _make_exists_error(made.branch, f"{made.path} is left of a start that was killed, and has changes")
+
+
+def _create(ctx: Context, plan: WorktreePlan) -> tuple[str, ...]:
+    made = plan.worktree
     git = GitFolder(made.repository, ctx.settings.environ)
     try:
         files.make_dirs(os.path.dirname(made.path))
-        os.mkdir(made.path)  # of several callers with one name one succeeds
+        _remove_empty(made.path)
+        os.mkdir(made.path)
     except FileExistsError:
         raise _make_exists_error(made.branch, f"{made.path} exists") from None
     except OSError as problem:
         raise LisaError("git_failed", f"no worktree was made: {made.path}: {problem.strerror}") from None
     try:
+        worktree_start.record(made)
         git.run("branch", "--no-track", made.branch, made.base_commit)
     except BaseException:
         _remove_empty(made.path)
+        worktree_start.finish(made)
         raise
     try:
         git.run("worktree", "add", "--quiet", made.path, made.branch)
         copied = _copy_included(git.at(plan.source), made.path) if plan.source else ()
         submodules = _check_out_submodules(git.at(made.path))
-        return (*copied, *submodules, *_run_setup(ctx, made, plan.setup))
+        warnings = (*copied, *submodules, *_run_setup(ctx, made, plan.setup))
+        worktree_start.record(made, is_checked_out=True)
     except BaseException:
         undo_worktree(ctx, made)
         raise
+    return warnings
 
 
 def undo_worktree(ctx: Context, made: SessionWorktree) -> None:
@@ -191,6 +220,7 @@ def undo_worktree(ctx: Context, made: SessionWorktree) -> None:
     git.call("worktree", "prune")
     delete_branch(git, made.branch, made.base_commit)
     _remove_empty(os.path.dirname(made.path))
+    worktree_start.finish(made)
 
 
 def delete_branch(git: GitFolder, branch: str, commit: str) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import resource
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,10 @@ from lisa_py.host import folder_copy
 from lisa_py.store import session_records
 from tests.fleet import Fleet
 from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 from tests.repository import Repository
+
+SPAWN = ("spawn", "--session", "lisa-x", "--agent", "scripted", "--worktree")
 
 
 @pytest.fixture
@@ -99,6 +105,53 @@ def test_one_of_two_concurrent_creations_succeeds(repository: Repository) -> Non
         worktree.create_worktree(ctx, planned)
     assert refused.value.code == "worktree_exists"
     assert repository.at(planned.folder).git("status", "--porcelain") == ""
+
+
+def kill_at_checkout(repository: Repository) -> int:
+    """Kill a spawn while git checks its worktree out; return the process id of the hook that git waits for."""
+    note = repository.machine.folder / "hook.pid"
+    hook = repository.write(".git/hooks/post-checkout", f"#!/bin/sh\necho $$ > {note}\nexec sleep 30\n")
+    hook.chmod(0o700)
+    running = repository.machine.start("session", *SPAWN)
+    waiting = wait_until(lambda: note.exists() and note.read_text().strip())
+    running.kill()
+    running.communicate(timeout=10)
+    hook.unlink()
+    return int(waiting)
+
+
+def test_spawn_after_a_killed_one_makes_the_worktree(repository: Repository) -> None:
+    left = kill_at_checkout(repository)
+    try:
+        assert repository.branches() == ["lisa/lisa-x", "main"]
+        spawned = repository.machine.lisa(
+            "session", "spawn", "--session", "lisa-x", "--agent", "scripted", "--worktree"
+        )
+        assert spawned.code == 0, spawned
+    finally:
+        os.kill(left, signal.SIGKILL)
+    assert repository.at(f"{repository.folder}.lisa/lisa-x").git("status", "--porcelain") == ""
+    assert not (repository.folder / ".git" / "lisa").exists()
+    killed = repository.machine.lisa("session", "kill", "--session", "lisa-x")
+    assert (killed.code, repository.branches()) == (0, ["main"])
+
+
+def test_killed_start_keeps_work_in_its_worktree(repository: Repository) -> None:
+    path = create(repository)
+    (record,) = (repository.folder / ".git" / "lisa").glob("*.json")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    record.write_text(re.sub(r'"pid":\d+', f'"pid":{ended.pid}', record.read_text()))
+    (path / "new.txt").write_text("work\n")
+    with pytest.raises(LisaError) as refused:
+        plan(repository)
+    assert (refused.value.code, (path / "new.txt").exists()) == ("worktree_exists", True)
+    assert "has changes" in refused.value.message
+    repository.at(path).commit("work")
+    with pytest.raises(LisaError):
+        plan(repository)
+    repository.at(path).git("reset", "-q", "--hard", "HEAD~1")
+    create(repository)
 
 
 def test_failed_creation_leaves_nothing(repository: Repository) -> None:
