@@ -24,6 +24,8 @@ from lisa_py.store.session_records import list_sessions
 
 FOLDER = "dialogs"
 _DIALOG, _PIPE, _DECISION = ".json", ".pipe", ".decision"
+CLOSED_PROGRAM = "rule.closed"
+"""Program in the session folder that records the closing of a dialog; its name is also in pane/hook.sh."""
 _DECIDED, _CLOSED = "decided", "closed"
 """Words for the waiting hook: print the decision, end without one."""
 SIZE_LIMIT = 1 << 20
@@ -115,6 +117,11 @@ def release_decided(ref: SessionRef, key: str) -> bool:
 def release_closed(ref: SessionRef, key: str) -> bool:
     """Let the waiting hook end without a decision: the dialog is closed."""
     return files.write_to_pipe(_path(ref, key, _PIPE), _CLOSED)
+
+
+def records_closings(ref: SessionRef) -> bool:
+    """Return True if the hooks of the session record answers that are given in the pane."""
+    return files.exists(ref.file(CLOSED_PROGRAM))
 
 
 def list_decided_keys(ref: SessionRef) -> tuple[str, ...]:

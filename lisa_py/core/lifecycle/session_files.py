@@ -19,7 +19,15 @@ from lisa_py.core.redact.redactor import Mask
 from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.run import find_program
-from lisa_py.store import child_sessions, json_records, live_records, masked_values, session_folder, session_records
+from lisa_py.store import (
+    child_sessions,
+    dialogs,
+    json_records,
+    live_records,
+    masked_values,
+    session_folder,
+    session_records,
+)
 from lisa_py.store.live_records import RecordedLaunch, SessionRecord
 from lisa_py.store.oauth_tokens import TokenReservation
 from lisa_py.store.paths import SessionRef
@@ -138,7 +146,7 @@ def _write_rules(ctx: Context, ref: SessionRef, spawn_plan: SpawnPlan, plan: Lau
     )
     path = ref.file("rules.json")
     json_records.save(path, setup)
-    files.write(ref.file("rule.closed"), environment.closed_script(spawn_plan.start.agent, path))
+    files.write(ref.file(dialogs.CLOSED_PROGRAM), environment.closed_script(spawn_plan.start.agent, path))
     for event in plan.rule_events:
         files.write(ref.file(f"rule.{event}"), environment.rule_script(spawn_plan.start.agent, event, path, setup))
 

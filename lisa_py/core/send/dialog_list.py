@@ -100,7 +100,10 @@ def _is_foreign(dialog: HookedDialog, evidence: Evidence) -> bool:
 
 
 def _is_open(ctx: Context, ref: SessionRef, dialog: HookedDialog, status: Status, *, with_pressed: bool) -> bool:
-    """Return True if a hook waits for a decision; let it end if there is one, or if its dialog is closed."""
+    """Return True if a hook waits for a decision; let it end if there is one, or if its dialog is closed.
+
+    Where closings are recorded, a hook of the agent lets it end, which knows whether the call has run.
+    """
     decision = dialogs.read_decision(ref, dialog.key)
     if decision is not None and decision.way == "hook":
         dialogs.release_decided(ref, dialog.key)  # the process that decided ended before it
@@ -109,7 +112,7 @@ def _is_open(ctx: Context, ref: SessionRef, dialog: HookedDialog, status: Status
         return False
     if has_dialog(status) or ctx.clock.now() - dialog.at < NEW_SECONDS:
         return True
-    if status.agent_state != "unknown":
+    if status.agent_state != "unknown" and not dialogs.records_closings(ref):
         dialogs.release_closed(ref, dialog.key)
     return False
 

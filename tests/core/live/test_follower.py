@@ -12,6 +12,7 @@ import pytest
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.live import broadcast, follower
 from lisa_py.core.live.broadcast import FeedBroadcast
+from lisa_py.core.wait import waiter
 from tests.core.live.test_broadcast import Subscriber
 from tests.core.live.test_feed import fill_transcript
 from tests.lisa_host import LisaHost
@@ -160,6 +161,8 @@ def test_long_transcript_shares_the_follower_with_others(
     stages: list[SessionHarness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follower, "HANG_SECONDS", 60.0)
+    monkeypatch.setattr(follower, "SLICE_SECONDS", 0.005)
+    monkeypatch.setattr(waiter, "LIVE_PAUSE_FACTOR", 0)  # its reads pause by what they cost
     seen: list[str] = []
 
     def annotate(frame: LiveFrame) -> LiveFrame:
