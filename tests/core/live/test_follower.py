@@ -164,20 +164,23 @@ def test_long_transcript_shares_the_follower_with_others(
     monkeypatch.setattr(follower, "SLICE_SECONDS", 0.005)
     monkeypatch.setattr(waiter, "LIVE_PAUSE_FACTOR", 0)  # its reads pause by what they cost
     seen: list[str] = []
+    has_begun = threading.Event()
 
     def annotate(frame: LiveFrame) -> LiveFrame:
         if frame.type == "assistant":
             seen.append(str(frame.payload)[:200])
-            if len(seen) == 1:
+            if has_begun.is_set() and len(seen) == 1:
                 write(stages[1], "between")
         return frame
 
     feeds = [FeedBroadcast(stage.ctx, stage.ref, annotate=annotate) for stage in stages]
     reader, other = (Subscriber(feed.subscribe(history=False)) for feed in feeds)
     wait_until(lambda: reader.frames)
-    write(stages[1], "first")  # a new transcript is no event
-    wait_until(lambda: other.has("first"))
+    for text in ("first", "second"):  # a new transcript is no event, and is watched from the read after it on
+        write(stages[1], text)
+        wait_until(lambda text=text: other.has(text))  # type: ignore[misc]
     seen.clear()
+    has_begun.set()
     fill_transcript(Path(stages[0].agent_state()["transcript"]), 6_000)
     wait_until(lambda: len(reader.cursors) == 6_000)
     wait_until(lambda: any("between" in text for text in seen))
