@@ -104,6 +104,7 @@ class SocketSubscription:
         with contextlib.ExitStack() as opened:
             opened.callback(sessions.leave, ticket.id, self.feed)
             self.subscription: Subscription = self.feed.subscribe(since, on_change=lambda: self._wake())
+            opened.callback(self.subscription.close)
             if ticket.may_send and not ticket.ref.archive:
                 opened.enter_context(session_records.attend(ticket.ref))
             self._opened = opened.pop_all()
@@ -118,7 +119,6 @@ class SocketSubscription:
 
     def close(self) -> None:
         self._wake = lambda: None
-        self.subscription.close()
         self._opened.close()
 
     def encode_history(self) -> bytes:
