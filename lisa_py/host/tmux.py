@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
-from lisa_py.host import limits, sockets
+from lisa_py.host import files, limits, sockets
 from lisa_py.host.env import Settings
 from lisa_py.host.pane import PANE_FORMAT, parse_pane
 from lisa_py.host.pane import Pane as Pane  # re-exported
@@ -83,7 +83,16 @@ class Tmux:
         self, words: Sequence[str], timeout: float, *, stdin: bytes = b"", cwd: str | None = None
     ) -> ProgramResult:
         argv = [self.program(), "-u", "-S", self.socket, "-f", "/dev/null", *words]
-        return self._check(run_program(argv, timeout=timeout, stdin=stdin, env=self.environment(), cwd=cwd))
+        try:
+            result = run_program(argv, timeout=timeout, stdin=stdin, env=self.environment(), cwd=cwd)
+        except FileNotFoundError:
+            if files.exists(argv[0]):
+                raise  # the working folder is missing
+            self._program = ""
+            raise TmuxUnavailable(
+                f"tmux was removed while lisa used it: {argv[0]}; install tmux 3.2 or newer", code="tmux_missing"
+            ) from None
+        return self._check(result)
 
     def _check(self, result: ProgramResult) -> ProgramResult:
         """Return the result. Raise TmuxUnavailable if it says that tmux cannot answer."""

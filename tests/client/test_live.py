@@ -127,6 +127,7 @@ def test_killed_server_loses_and_repeats_no_frame(machine: LisaHost) -> None:
         reader, follower = threading.Thread(target=socket.run), threading.Thread(target=lambda: asyncio.run(follow()))
         reader.start()
         follower.start()
+        wait_until(lambda: awaited, what="the other socket is open")  # only an open one connects again
         for goal in (5, 25):
             wait_until(lambda goal=goal: len(seen) >= goal, what="frames arrive")  # type: ignore[misc]
             server.kill()

@@ -287,6 +287,20 @@ def test_missing_tmux_has_its_own_code(tmux: Tmux, machine: LisaHost) -> None:
     assert refused.value.code == "tmux_missing"
 
 
+def test_tmux_removed_during_use_is_missing(machine: LisaHost, tmp_path: Path) -> None:
+    program = tmp_path / "tmux"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o700)
+    machine.env["PATH"] = str(tmp_path)
+    server = Tmux(str(tmp_path / "x.sock"), read_settings(machine.env))
+    assert server.call("list-sessions").code == 1
+    program.unlink()
+    for _ in range(2):
+        with pytest.raises(TmuxUnavailable) as refused:
+            server.call("list-sessions")
+        assert refused.value.code == "tmux_missing"
+
+
 def test_regular_file_at_socket_path_is_kept(tmux: Tmux, machine: LisaHost) -> None:
     Path(tmux.socket).write_text("precious")
     with pytest.raises(TmuxUnavailable):
