@@ -99,7 +99,12 @@ class Follower:
         self._wakeup = Wakeup()
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="follower", daemon=True).start()
+        """Start the thread. Raise RuntimeError if the system has no more threads."""
+        try:
+            threading.Thread(target=self._run, name="follower", daemon=True).start()
+        except RuntimeError:
+            self._wakeup.close()
+            raise
 
     # -- for other threads -------------------------------------------------------------------------------------
 
@@ -147,6 +152,19 @@ class Follower:
     # -- its own thread ----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        try:
+            self._follow()
+        except Exception:  # too many open files, for example
+            _report_problem()
+        finally:
+            with self._changed:
+                self._is_open, self.has_ended = False, True
+                left, self._tasks = self._tasks, {}
+                self._wakeup.close()
+            for task in left.values():
+                task.session.finish("internal_error")
+
+    def _follow(self) -> None:
         from lisa_py.core.wait.waiter import Waiter  # noqa: PLC0415 - the recorded frames do not wait for it
 
         known: set[str] = set()
@@ -159,8 +177,6 @@ class Follower:
                     key = next(iter(self._ready))
                     del self._ready[key]
                     self._run_step(waiter, key)
-        with self._changed:
-            self._wakeup.close()
 
     def _take_changes(self, waiter: Waiter, known: set[str]) -> bool:
         """Let the waiter know who has come and who has left; return False if there is no session any more."""
@@ -229,7 +245,7 @@ class Follower:
         except LisaError as problem:
             return problem.code
         except Exception:  # the other sessions go on
-            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+            _report_problem()
             return "internal_error"
 
     def _advance(self, task: _Task) -> str:
@@ -259,6 +275,10 @@ class Follower:
         return "session_ended"
 
 
+def _report_problem() -> None:
+    threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+
+
 class FollowerGroup:
     """The followers of a process: one, and one more for each session that hangs."""
 
@@ -274,10 +294,10 @@ class FollowerGroup:
         """Follow a session; return the key with which it can leave."""
         key = str(next(self._numbers))
         with self._lock:
-            self._add(settings, {key: _Task(session, session.feed.run())})
             if not self._has_watch:
-                self._has_watch = True
                 threading.Thread(target=self._watch, name="watch of followers", daemon=True).start()
+                self._has_watch = True
+            self._add(settings, {key: _Task(session, session.feed.run())})
         return key
 
     def _add(self, settings: Settings, tasks: Mapping[str, _Task]) -> None:
@@ -286,8 +306,8 @@ class FollowerGroup:
             return
         made = Follower(settings, self._note_busy)
         made.join(tasks)
-        self._followers.append(made)
         made.start()
+        self._followers.append(made)
 
     def leave(self, key: str) -> None:
         """Follow a session no longer; its feed is not used any more, or at the most until its hanging step ends."""
@@ -313,7 +333,15 @@ class FollowerGroup:
                     if has_step:
                         self._busy.set()
                     if tasks:
-                        self._add(follower.settings, tasks)
+                        self._move(follower.settings, tasks)
+
+    def _move(self, settings: Settings, tasks: Mapping[str, _Task]) -> None:
+        try:
+            self._add(settings, tasks)
+        except (OSError, RuntimeError):  # no more handles or threads
+            _report_problem()
+            for task in tasks.values():
+                task.session.finish("internal_error")
 
 
 FOLLOWERS = FollowerGroup()

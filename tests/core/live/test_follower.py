@@ -137,6 +137,61 @@ def test_a_broken_session_ends_alone(stages: list[SessionHarness], monkeypatch: 
         feed.close()
 
 
+def test_follower_that_fails_ends_its_sessions(stages: list[SessionHarness], monkeypatch: pytest.MonkeyPatch) -> None:
+    problems: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: problems.append(str(args.exc_value)))
+    feeds, readers = open_all(stages)
+
+    def fail(self: waiter.Waiter) -> set[str]:
+        raise OSError("too many open files")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(waiter.Waiter, "poll", fail)
+        broken.setattr(waiter.Waiter, "wait", lambda self, seconds: fail(self))
+        write(stages[0], "any")
+        for reader in readers:
+            reader.join(10)
+    assert [reader.subscription.end_reason for reader in readers] == ["internal_error"] * 2
+    assert problems == ["too many open files"]
+    for feed in feeds:
+        feed.close()
+    wait_until(lambda: not list_followers())
+    feeds, readers = open_all(stages)  # by another follower
+    write(stages[1], "later")
+    wait_until(lambda: readers[1].has("later"))
+    for feed in feeds:
+        feed.close()
+
+
+def test_sessions_end_if_no_thread_can_take_them(stages: list[SessionHarness], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower, "HANG_SECONDS", 0.1)
+    problems: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: problems.append(str(args.exc_value)))
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def annotate(frame: LiveFrame) -> LiveFrame:
+        if "no thread" in str(frame.payload):
+            hangs.set()
+            goes_on.wait(30)
+        return frame
+
+    def refuse(self: follower.Follower) -> None:
+        raise RuntimeError("can't start new thread")
+
+    feeds, readers = open_all(stages, annotate)
+    with monkeypatch.context() as broken:
+        broken.setattr(follower.Follower, "start", refuse)
+        write(stages[0], "no thread")
+        assert hangs.wait(10)
+        readers[1].join(10)
+    assert (readers[1].subscription.end_reason, problems) == ("internal_error", ["can't start new thread"])
+    goes_on.set()
+    wait_until(lambda: readers[0].has("no thread"))
+    for feed in feeds:
+        feed.close()
+    wait_until(lambda: not list_followers())
+
+
 def test_a_slow_reader_delays_no_other_session(stages: list[SessionHarness], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broadcast, "QUEUE_BYTES", 20_000)
     feeds, readers = open_all(stages)
