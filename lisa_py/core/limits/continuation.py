@@ -57,10 +57,10 @@ class LimitPlanResult(Answer):
     """Number of texts that were taken back."""
 
 
-def queue_continuation(ctx: Context, ref: SessionRef) -> Continuation | None:
+def queue_continuation(ctx: Context, ref: SessionRef, *, again: bool = False) -> Continuation | None:
     """Queue the text for the limit that the agent waits at; None if it waits at none, or names no end.
 
-    Raise LisaError of queue.ERRORS.
+    `again`: also one that was withdrawn, because a person asks for it. Raise LisaError of queue.ERRORS.
     """
     evidence, status = status_reader.read_with_evidence(ctx, ref)
     if status.waiting_for != "limit":
@@ -70,7 +70,9 @@ def queue_continuation(ctx: Context, ref: SessionRef) -> Continuation | None:
         return None
     identity = f"{PREFIX}{evidence.run_id[:8]}-{int(limit.resets_at)}"
     due_at = limit.resets_at + limit.precision
-    request = queue.OutboxRequest(text=TEXT, when="now", id=identity, verbatim=True, due_at=due_at, at_limit=True)
+    request = queue.OutboxRequest(
+        text=TEXT, when="now", id=identity, verbatim=True, due_at=due_at, at_limit=True, again=again
+    )
     queue.add_text(ctx, ref, request)
     return Continuation(identity, due_at)
 
@@ -142,7 +144,7 @@ def set_plan(ctx: Context, ref: SessionRef, choice: str) -> LimitPlanResult:
     if word:
         queue.start_process(ref, limit_records.SCRIPT)  # ends at once if one runs
     if word == "wait":
-        queue_continuation(ctx, ref)
+        queue_continuation(ctx, ref, again=True)
     withdrawn = withdraw_continuations(ctx, ref) if word != "wait" else 0
     return describe_plan(ctx, ref, withdrawn)
 

@@ -231,10 +231,17 @@ class LimitWatch:
         self._queue_continuation(status)
         return None
 
+    def _is_plan_changed(self) -> bool:
+        limits = limit_records.read_limits(self._ref, self._limits.run_id)
+        return limits is not None and limits.on_limit != self._limits.on_limit
+
     def _queue_continuation(self, status: Status) -> None:
         """Queue the text for the end of the limit; say so once if its time is unknown."""
         try:
             queued = continuation.queue_continuation(self._ctx, self._ref)
+            if self._is_plan_changed():  # after this process had read it: that change found nothing to withdraw
+                continuation.withdraw_continuations(self._ctx, self._ref)
+                return
         except LisaError:
             self._failed_looks = 0  # tried again
             return

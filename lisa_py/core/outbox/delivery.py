@@ -7,7 +7,7 @@ from typing import Any
 
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.live import LiveFrame, ResultPayload, SystemPayload
-from lisa_py.contract.status import Status
+from lisa_py.contract.status import TERMINAL_STATES, Status
 from lisa_py.core.context import Context
 from lisa_py.core.live.feed import SessionFeed
 from lisa_py.core.live.turn_reply import TurnReply
@@ -162,6 +162,8 @@ class OutboxDelivery:
         if first is None:
             return min([each.due_at - now for each in waiting] + [DUE_SECONDS]) if waiting else POLL_SECONDS
         if first.at_limit and not _is_at_limit(status):
+            if not has_left_limit(status):
+                return POLL_SECONDS  # a session that cannot be read may wait at it still
             self._change(first.id, _withdraw(now))
             return 0.0
         if not self._is_due(first, status):
@@ -323,6 +325,12 @@ def _is_idle(status: Status) -> bool:
 
 def _is_at_limit(status: Status) -> bool:
     return status.session_state == "waiting_input" and status.waiting_for == "limit"
+
+
+def has_left_limit(status: Status) -> bool:
+    """Return True if the agent reports something else than its limit."""
+    is_clear = status.session_state in ("in_progress", "waiting_input", *TERMINAL_STATES)
+    return is_clear and not _is_at_limit(status)
 
 
 def _withdraw(now: float) -> Callable[[OutboxText], None]:

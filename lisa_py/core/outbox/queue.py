@@ -41,6 +41,8 @@ class OutboxRequest(Struct, frozen=True, kw_only=True):
     """Unix time before which it is not delivered."""
     at_limit: bool = False
     """Deliver it only to an agent that waits for the end of a usage limit."""
+    again: bool = False
+    """Queue a withdrawn text of this id again."""
 
 
 class OutboxSummary(Answer):
@@ -98,6 +100,9 @@ def add_text(ctx: Context, ref: SessionRef, request: OutboxRequest) -> OutboxSum
             outbox.trim()
         elif known.text != request.text:
             raise LisaError("outbox_id_taken", f"the outbox of {ref.session} has another text with the id {known.id}")
+        elif request.again and known.state == "withdrawn":
+            _write_script(ctx, ref)
+            known.state, known.queued_at, known.over_at, known.due_at = "queued", now, 0.0, request.due_at
     if not known.is_over:
         start_delivery(ref)
     return describe(ref, known)

@@ -6,10 +6,13 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lisa_py.contract.status import Status
 from lisa_py.core.outbox import queue
+from lisa_py.core.outbox.delivery import has_left_limit
 from lisa_py.core.usage import limits
 from lisa_py.host import processes
 from lisa_py.store import archives, events, limit_records, outbox_records
@@ -71,6 +74,31 @@ def test_off_withdraws_the_waiting_turn(stage: SessionHarness) -> None:
     assert (done["onLimit"], done["withdrawn"]) == (None, 1)
     assert "continuesAt" not in done
     assert "onLimit" not in stage.lisa("status").json["limits"]
+
+
+@pytest.mark.parametrize(
+    ("state", "waiting_for", "has_left"),
+    [
+        ("waiting_input", "limit", False),
+        ("degraded", "", False),  # tmux does not answer: it may be at the limit still
+        ("just_started", "", False),
+        ("in_progress", "", True),
+        ("waiting_input", "prompt", True),
+        ("crashed", "", True),
+    ],
+)
+def test_only_a_clear_state_ends_the_wait(state: Any, waiting_for: Any, has_left: bool) -> None:
+    assert has_left_limit(Status(session="lisa-x", session_state=state, waiting_for=waiting_for)) is has_left
+
+
+def test_wait_after_off_waits_again(stage: SessionHarness) -> None:
+    stage.spawn(AT_LIMIT.format(3600), "--on-limit", "wait")
+    wait_until(lambda: notices(stage) == ["limit_wait"], what="the limit")
+    first = stage.lisa("limit").json
+    assert stage.lisa("limit", "--on-limit", "off").json["withdrawn"] == 1
+    again = stage.lisa("limit", "--on-limit", "wait").json
+    assert (again["onLimit"], again["continuesAt"]) == ("wait", first["continuesAt"])
+    assert [each.state for each in outbox_records.registry(stage.ref).read().texts] == ["queued"]
 
 
 def test_a_turn_that_continues_earlier_gets_no_text(stage: SessionHarness, tmp_path: Path) -> None:

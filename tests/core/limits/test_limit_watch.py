@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
+from lisa_py.core.limits import continuation
 from lisa_py.core.limits.limit_watch import LimitWatch
 from lisa_py.host import files
 from lisa_py.host.clock import Clock
-from lisa_py.store import dialogs, events, json_records, limit_records, session_records
+from lisa_py.store import dialogs, events, json_records, limit_records, outbox_records, session_records
 from lisa_py.store.limit_records import LimitRecord
 from tests.client_kit import TerminalProgram
 from tests.lisa_host import LisaHost
@@ -136,3 +138,26 @@ def test_dialog_without_an_answer_is_denied(machine: LisaHost, case: str) -> Non
     if case == "one-shot":
         decided = dialogs.read_decision(stage.ref, dialogs.list_decided_keys(stage.ref)[0])
         assert decided is not None and (decided.kind, decided.by) == ("deny", "timeout")
+
+
+def test_text_queued_during_off_is_withdrawn(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = SessionHarness(machine).spawn("[limit usage limit reached, try again in 3600 seconds]", ready=False)
+    wait_until(lambda: stage.status().waiting_for == "limit", what="the limit")
+    meta = session_records.read_meta(stage.ref)
+    assert meta is not None
+    record = LimitRecord(
+        run_id=meta.run_id, started_at=meta.created_unix, started_monotonic=Clock().monotonic(), on_limit="wait"
+    )
+    json_records.save(stage.ref.file(limit_records.FILE), record)
+    queue_text = continuation.queue_continuation
+
+    def queue_late(*given: Any) -> Any:
+        limit_records.set_on_limit(stage.ref, "", record)  # `off`, once this process has read the plan
+        return queue_text(*given)
+
+    monkeypatch.setattr(continuation, "queue_continuation", queue_late)
+    watch = LimitWatch(stage.ctx, stage.ref, record)
+    registry = outbox_records.registry(stage.ref)
+    wait_until(lambda: watch.check() or registry.read().texts, what="the text")
+    assert [each.state for each in registry.read().texts] == ["withdrawn"]
+    assert "limit_wait" not in warnings(stage)
