@@ -17,6 +17,7 @@ PRIVATE_DIR = 0o700
 PRIVATE_FILE = 0o600
 READ_BYTES = 64 << 20
 """Of a file, where its reader has no limit of its own."""
+_LINES_BLOCK = 1 << 20
 LOCK_CHECK_SECONDS = 0.2
 """Interval at which a process that waits for a lock looks whether it is cancelled."""
 
@@ -232,6 +233,20 @@ def _read_up_to(handle: int, limit: int) -> bytes:
         parts.append(part)
         limit -= len(part)
     return b"".join(parts)
+
+
+def read_lines(path: str) -> Iterator[bytes]:
+    """Yield the whole lines of a file that are not empty, a block at a time; a last one without an end is left out.
+
+    A line longer than a block, and what follows it, is left out.
+    """
+    offset = 0
+    while raw := read_from(path, offset, _LINES_BLOCK):
+        end = raw.rfind(b"\n") + 1
+        if not end:
+            return
+        offset += end
+        yield from filter(None, raw[:end].split(b"\n"))
 
 
 def read_from(path: str, offset: int, limit: int) -> bytes:

@@ -12,7 +12,6 @@ from lisa_py.host import files
 from lisa_py.store.record import StoreRecord
 
 FOLDER = "approvals"
-_BLOCK = 1 << 20
 
 
 def append(state_dir: str, entry: ApprovalEntry) -> None:
@@ -26,20 +25,10 @@ def read(state_dir: str, since: str = "") -> Iterator[ApprovalEntry | None]:
     folder = os.path.join(state_dir, FOLDER)
     for name in sorted(files.list_names(folder)):
         if name.endswith(".jsonl") and name[:7] >= since[:7]:
-            for line in _read_lines(os.path.join(folder, name)):
+            for line in files.read_lines(os.path.join(folder, name)):
                 entry = _decode(line)
                 if entry is None or entry.at >= since:
                     yield entry
-
-
-def _read_lines(path: str) -> Iterator[bytes]:
-    offset = 0
-    while raw := files.read_from(path, offset, _BLOCK):
-        end = raw.rfind(b"\n") + 1
-        if not end:
-            return
-        offset += end
-        yield from filter(None, raw[:end].split(b"\n"))
 
 
 def _decode(line: bytes) -> ApprovalEntry | None:

@@ -16,7 +16,6 @@ from lisa_py.store.record import DAY, StoreRecord
 
 FOLDER = "usage"
 KEPT_DAYS = 400
-_BLOCK = 1 << 20
 
 
 class UsageRow(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -65,18 +64,11 @@ def read_rows(project: Project, since: str = "") -> Iterator[UsageRow]:
 
 
 def _read_file(path: str) -> Iterator[UsageRow]:
-    offset = 0
-    while raw := files.read_from(path, offset, _BLOCK):
-        end = raw.rfind(b"\n") + 1
-        if not end:
-            return
-        offset += end
-        for line in raw[:end].split(b"\n"):
-            try:
-                if line:
-                    yield msgspec.json.decode(line, type=UsageRow)
-            except msgspec.DecodeError:
-                continue
+    for line in files.read_lines(path):
+        try:
+            yield msgspec.json.decode(line, type=UsageRow)
+        except msgspec.DecodeError:
+            continue
 
 
 def _prune(folder: str, settings: Settings, now: float) -> int:
