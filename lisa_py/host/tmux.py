@@ -284,8 +284,10 @@ class Tmux:
         if "duplicate session" in result.error_text:
             raise LisaError("session_already_exists", f"session already exists: {name}", session=name)
         pane = next(iter(_parse_panes(result.text)), None) if result.code == 0 else None
+        if pane is None and result.code == 0:
+            pane = self.find_pane(name)  # code 0: tmux has made it, whatever became of its line
         if pane is None:
-            why = result.error_text or "no reason given"
+            why = result.error_text or f"it ended with code {result.code} and no reason"
             raise LisaError("spawn_tmux_new_failed", f"tmux made no session: {why}", session=name)
         return pane
 

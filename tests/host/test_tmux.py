@@ -15,6 +15,7 @@ from libtmux.constants import OptionScope
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.host import processes, sockets
 from lisa_py.host.env import read_settings
+from lisa_py.host.run import find_program
 from lisa_py.host.tmux import Pane, Tmux
 from tests.lisa_host import LisaHost, find_server_pid, kill_process
 from tests.polling import wait_until
@@ -299,6 +300,17 @@ def test_tmux_removed_during_use_is_missing(machine: LisaHost, tmp_path: Path) -
         with pytest.raises(TmuxUnavailable) as refused:
             server.call("list-sessions")
         assert refused.value.code == "tmux_missing"
+
+
+def test_session_is_found_if_tmux_prints_no_line(tmux: Tmux, machine: LisaHost) -> None:
+    real = find_program("tmux", machine.env["PATH"])
+    machine.add_program(
+        "tmux", f'#!/bin/sh\ncase "$*" in *new-session*) {real} "$@" >/dev/null;; *) exec {real} "$@";; esac\n'
+    )
+    machine.env["PATH"] = f"{machine.bin}:{machine.env['PATH']}"
+    silent = Tmux(tmux.socket, read_settings(machine.env))
+    pane = start(silent, machine, "lisa-silent", "sleep", "60")
+    assert tmux.find_pane("lisa-silent") == pane
 
 
 def test_regular_file_at_socket_path_is_kept(tmux: Tmux, machine: LisaHost) -> None:
