@@ -90,6 +90,18 @@ def test_only_serve_installs_what_the_server_needs(tree: Path, machine: LisaHost
     assert stamp.exists() and ready.exists() and not os.path.lexists(tree / ".venv.lock")
 
 
+def test_spawn_with_tools_installs_what_they_need(tree: Path, machine: LisaHost) -> None:
+    project = '[project]\ndependencies = []\noptional-dependencies.mcp = ["lisa-no-such-package==1"]\n'
+    (tree / "pyproject.toml").write_text(project)
+    os.utime(tree / "pyproject.toml", (1, 1))
+    offline = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+    for words in (("spawn", "--dry-run"), ("list", "--tools")):
+        assert "lisa-no-such-package" not in run(machine, tree / "lisa", "session", *words, **offline).stderr
+    failed = run(machine, tree / "lisa", "session", "spawn", "--session", "lisa-x", "--tools", **offline)
+    assert failed.returncode == 1 and "installing what lisa mcp needs" in failed.stderr
+    assert "lisa-no-such-package" in failed.stderr
+
+
 def test_concurrent_first_use_waits_and_replaces_a_dead_one(tree: Path, machine: LisaHost) -> None:
     ready = tree / ".venv" / "lisa-ready"
     ready.unlink()
