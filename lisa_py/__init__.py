@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lisa_py.contract.status import Status as Status
     from lisa_py.core.handoff.handoff import Handoff as Handoff
     from lisa_py.core.handoff.packet import Packet as Packet
-    from lisa_py.core.lifecycle.worktree import WorktreeRequest as WorktreeRequest
+    from lisa_py.core.lifecycle.worktree_request import WorktreeRequest as WorktreeRequest
     from lisa_py.core.output.capture_request import CaptureResult as CaptureResult
     from lisa_py.core.output.conversation import Message as Message
     from lisa_py.core.send.result import SendResult as SendResult
@@ -29,7 +29,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "Lisa": "api",
     "Session": "api",
-    "WorktreeRequest": "core.lifecycle.worktree",
+    "WorktreeRequest": "core.lifecycle.worktree_request",
     "Cancellation": "host.cancellation",
     "CancellationError": "contract.errors",
     "LisaError": "contract.errors",

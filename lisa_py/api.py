@@ -60,8 +60,8 @@ from lisa_py.core.lifecycle.kill import EndRequest, KillAllResult, KillResult, k
 from lisa_py.core.lifecycle.resume import ResumedSession, ResumeRequest, resume_session
 from lisa_py.core.lifecycle.spawn import spawn_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
-from lisa_py.core.lifecycle.worktree import WorktreeRequest
 from lisa_py.core.lifecycle.worktree_changes import DiffSummary, MergeRequest, MergeSummary
+from lisa_py.core.lifecycle.worktree_request import WorktreeRequest
 from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.ask import AskRequest, AskResult, ask_session
 from lisa_py.core.live.broadcast import FeedBroadcast

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from lisa_py.agents.base import HookAnswer
+from lisa_py.contract import jsontext
 from lisa_py.contract.dialogs import PermissionCall
 from lisa_py.contract.tool_decisions import ToolDecision
 
@@ -91,7 +91,7 @@ def format_answer(answer: HookAnswer, tool_input: object) -> str:
                 "destination": "session",
             }
         ]
-    return json.dumps({"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": decision}})
+    return jsontext.encode_exact({"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": decision}})
 
 
 def _format_rules(patterns: Sequence[str]) -> list[dict[str, str]]:
@@ -118,11 +118,11 @@ def format_rule_answer(event: str, decision: ToolDecision, reason: str, *, can_a
         output |= {"permissionDecision": decision, "permissionDecisionReason": reason}
     else:
         return ""
-    return json.dumps({"hookSpecificOutput": output})
+    return jsontext.encode_exact({"hookSpecificOutput": output})
 
 
 def format_early_allowance(event: str) -> str:
     """Return the allowance of a PreToolUse: a run of an older claude has no PermissionRequest (2.1.197)."""
     if event != "PreToolUse":
         return ""
-    return json.dumps({"hookSpecificOutput": {"hookEventName": event, "permissionDecision": "allow"}})
+    return jsontext.encode_exact({"hookSpecificOutput": {"hookEventName": event, "permissionDecision": "allow"}})

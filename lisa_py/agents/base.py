@@ -14,14 +14,13 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import AgentReport, Helper
 from lisa_py.host import processes
 from lisa_py.host.processes import Process
-from lisa_py.terminal import choices as terminal_choices
-from lisa_py.terminal.choices import ScreenChoice
 
 if TYPE_CHECKING:
     from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan
     from lisa_py.contract.dialogs import DialogQuestion, PermissionCall
     from lisa_py.contract.mcp_tools import ToolServer
     from lisa_py.contract.tool_decisions import ToolDecision
+    from lisa_py.terminal.choices import ScreenChoice
     from lisa_py.terminal.layout import Layout
 
 
@@ -449,6 +448,8 @@ class Agent:
 
     def find_choices(self, screen: str) -> tuple[ScreenChoice, ...]:
         """Return the choices of the dialog on the screen; empty if there is no list. Arrow keys move, Enter selects."""
+        from lisa_py.terminal import choices as terminal_choices  # noqa: PLC0415 - only dialogs
+
         return terminal_choices.find_choices(screen)
 
     def find_checklist(self, screen: str) -> Checklist | None:
@@ -461,6 +462,8 @@ class Agent:
 
     def read_question(self, screen: str) -> str:
         """Return the text of the open dialog above its choices: question, tool and input; empty if none is open."""
+        from lisa_py.terminal import choices as terminal_choices  # noqa: PLC0415 - only dialogs
+
         return terminal_choices.read_question(screen.split("\n"), self.find_choices(screen))
 
     def find_session_choice(self, choices: Sequence[ScreenChoice]) -> ScreenChoice | None:
@@ -489,6 +492,8 @@ class Agent:
 
     def pick_choice(self, word: str, choices: Sequence[ScreenChoice]) -> ScreenChoice | None:
         """Return the choice for yes, no, always or a number; None if there is none."""
+        from lisa_py.terminal import choices as terminal_choices  # noqa: PLC0415 - only dialogs
+
         return terminal_choices.pick_choice(word, choices)
 
 

@@ -6,8 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lisa_py.agents import base
-from lisa_py.agents._claude import home, reports, session
+from lisa_py.agents import _claude, base
 from lisa_py.agents.base import (
     Acceptance,
     Binding,
@@ -21,19 +20,18 @@ from lisa_py.agents.base import (
     TurnEdge,
     View,
 )
-from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.quoting import drop_words
 from lisa_py.contract.status import AgentReport, Helper
 from lisa_py.host import files
 from lisa_py.host.processes import Process
-from lisa_py.terminal import choices as terminal_choices
-from lisa_py.terminal.choices import ScreenChoice
 
 if TYPE_CHECKING:
+    from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan
     from lisa_py.contract.dialogs import DialogQuestion
     from lisa_py.contract.mcp_tools import ToolServer
     from lisa_py.contract.tool_decisions import ToolDecision
+    from lisa_py.terminal.choices import ScreenChoice
     from lisa_py.terminal.layout import Layout
 
 
@@ -83,7 +81,7 @@ class Claude(base.Agent):
     )
 
     def home(self, environ: Mapping[str, str]) -> str:
-        return home.config_folder(environ)
+        return _claude.home.config_folder(environ)
 
     def resume_arguments(self, session_id: str) -> str:
         return f"--resume {session_id}"
@@ -169,37 +167,39 @@ class Claude(base.Agent):
     # -- status -----------------------------------------------------------------------------------------------
 
     def is_agent(self, process: Process) -> bool:
-        return session.is_agent(process)
+        return _claude.session.is_agent(process)
 
     def find_process(self, view: View) -> Process | None:
-        return session.find_process(view)
+        return _claude.session.find_process(view)
 
     def bind(self, view: View) -> Binding:
-        return session.bind(view)
+        return _claude.session.bind(view)
 
     def collect_reports(self, view: View, binding: Binding) -> list[AgentReport]:
-        return reports.collect_reports(view, binding)
+        return _claude.reports.collect_reports(view, binding)
 
     def needs_screen(self, agent_reports: Sequence[AgentReport]) -> bool:
-        return reports.needs_screen(agent_reports)
+        return _claude.reports.needs_screen(agent_reports)
 
     def summarize_title(self, title: str) -> str:
-        return reports.summarize_title(title)
+        return _claude.reports.summarize_title(title)
 
     def turn_edge(self, hook: Mapping[str, object]) -> TurnEdge:
-        return reports.turn_edge(hook)
+        return _claude.reports.turn_edge(hook)
 
     def is_foreign(self, hook: Mapping[str, object], binding: Binding) -> bool:
-        return session.is_foreign(hook, binding)
+        return _claude.session.is_foreign(hook, binding)
 
     def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
-        return reports.watch_paths(view, binding)
+        return _claude.reports.watch_paths(view, binding)
 
     def todos(self, view: View, binding: Binding) -> tuple[Todo, ...]:
-        return session.todos(view, binding)
+        return _claude.session.todos(view, binding)
 
     def list_helpers(self, view: View, binding: Binding) -> tuple[Helper, ...]:
-        if not binding.transcript or not (self._has_subagents(binding.transcript) or reports.may_have_helpers(view)):
+        if not binding.transcript or not (
+            self._has_subagents(binding.transcript) or _claude.reports.may_have_helpers(view)
+        ):
             return ()
         from lisa_py.agents._claude import helpers  # noqa: PLC0415 - few sessions have some
 
@@ -248,6 +248,7 @@ class Claude(base.Agent):
 
     def read_question(self, screen: str) -> str:
         from lisa_py.agents._claude.screen import question_part  # noqa: PLC0415 - only open dialogs
+        from lisa_py.terminal import choices as terminal_choices  # noqa: PLC0415 - only dialogs
 
         return terminal_choices.read_question(question_part(screen), self.find_choices(screen))
 
@@ -267,7 +268,7 @@ class Claude(base.Agent):
     def read_questions(self, tool_name: str, tool_input: object) -> tuple[DialogQuestion, ...]:
         from lisa_py.contract.dialogs import parse_questions  # noqa: PLC0415 - only open dialogs
 
-        return parse_questions(tool_input) if tool_name == reports.QUESTION_TOOL else ()
+        return parse_questions(tool_input) if tool_name == _claude.reports.QUESTION_TOOL else ()
 
     def format_hook_answer(self, answer: HookAnswer, tool_input: object) -> str:
         from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only answers to dialogs

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lisa_py.agents._codex import BYPASS, FULL_AUTO, reports, session, transcript
-from lisa_py.agents._codex import title as terminal_title
+from lisa_py.agents import _codex
+from lisa_py.agents._codex import BYPASS, FULL_AUTO
 from lisa_py.agents.base import Acceptance, Agent, Binding, Composer, InputPlan, LimitReport, TurnEdge, View
-from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.quoting import drop_words
 from lisa_py.contract.status import AgentReport, Helper
 from lisa_py.host.processes import Process
-from lisa_py.terminal import choices as terminal_choices
-from lisa_py.terminal.choices import ScreenChoice
 
 if TYPE_CHECKING:
+    from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan
     from lisa_py.contract.dialogs import DialogQuestion
     from lisa_py.contract.mcp_tools import ToolServer
     from lisa_py.contract.tool_decisions import ToolDecision
+    from lisa_py.terminal.choices import ScreenChoice
     from lisa_py.terminal.layout import Layout
 
 
@@ -63,7 +62,7 @@ class Codex(Agent):
         return probe.probe_binary(binary, environ, timeout)
 
     def home(self, environ: Mapping[str, str]) -> str:
-        return session.config_folder(environ)
+        return _codex.session.config_folder(environ)
 
     def list_call_paths(self, tool_name: str, tool_input: Mapping[str, Any]) -> tuple[str, ...]:
         from lisa_py.agents._codex import patches  # noqa: PLC0415 - only decisions by rule
@@ -113,31 +112,31 @@ class Codex(Agent):
         return request.mode == "exec"
 
     def is_agent(self, process: Process) -> bool:
-        return session.is_agent(process)
+        return _codex.session.is_agent(process)
 
     def find_process(self, view: View) -> Process | None:
-        return session.find_process(view)
+        return _codex.session.find_process(view)
 
     def bind(self, view: View) -> Binding:
-        return session.bind(view)
+        return _codex.session.bind(view)
 
     def collect_reports(self, view: View, binding: Binding) -> list[AgentReport]:
-        return reports.collect_reports(view, binding)
+        return _codex.reports.collect_reports(view, binding)
 
     def needs_screen(self, agent_reports: Sequence[AgentReport]) -> bool:
-        return reports.needs_screen(agent_reports)
+        return _codex.reports.needs_screen(agent_reports)
 
     def summarize_title(self, title: str) -> str:
-        return terminal_title.summarize_title(title)
+        return _codex.title.summarize_title(title)
 
     def turn_edge(self, hook: Mapping[str, object]) -> TurnEdge:
-        return reports.turn_edge(hook)
+        return _codex.reports.turn_edge(hook)
 
     def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
-        return session.watch_paths(view, binding)
+        return _codex.session.watch_paths(view, binding)
 
     def list_helpers(self, view: View, binding: Binding) -> tuple[Helper, ...]:
-        if not binding.transcript or not session.find_subagents(binding.transcript):
+        if not binding.transcript or not _codex.session.find_subagents(binding.transcript):
             return ()
         from lisa_py.agents._codex import helpers  # noqa: PLC0415 - few sessions have some
 
@@ -151,10 +150,10 @@ class Codex(Agent):
         return limits.find_counts(records, at) or super().read_limit(message, seen_at or at, environ, binding)
 
     def parse_frames(self, line: bytes, offset: int) -> list[Frame]:
-        return transcript.parse_frames(line, offset)
+        return _codex.transcript.parse_frames(line, offset)
 
     def helper_transcripts(self, transcript: str) -> tuple[str, ...]:
-        return session.find_subagents(transcript)
+        return _codex.session.find_subagents(transcript)
 
     def is_noise(self, line: str) -> bool:
         from lisa_py.agents._codex import layout  # noqa: PLC0415 - only pane captures
@@ -219,10 +218,11 @@ class Codex(Agent):
     def read_questions(self, tool_name: str, tool_input: object) -> tuple[DialogQuestion, ...]:
         from lisa_py.contract.dialogs import parse_questions  # noqa: PLC0415 - only open dialogs
 
-        return parse_questions(tool_input) if tool_name == reports.QUESTION_TOOL else ()
+        return parse_questions(tool_input) if tool_name == _codex.reports.QUESTION_TOOL else ()
 
     def read_question(self, screen: str) -> str:
         from lisa_py.agents._codex.screen import question_part  # noqa: PLC0415 - only open dialogs
+        from lisa_py.terminal import choices as terminal_choices  # noqa: PLC0415 - only dialogs
 
         return terminal_choices.read_question(question_part(screen), self.find_choices(screen))
 

@@ -26,13 +26,12 @@ from lisa_py.contract.session_settings import describe_unapplied
 from lisa_py.contract.status import AgentReport
 from lisa_py.host import files
 from lisa_py.host.processes import Process
-from lisa_py.terminal import choices as terminal_choices
-from lisa_py.terminal.choices import ScreenChoice
-from lisa_py.terminal.layout import INTERRUPTIBLE, Layout
 
 if TYPE_CHECKING:
     from lisa_py.contract.dialogs import DialogQuestion
     from lisa_py.contract.tool_decisions import ToolDecision
+    from lisa_py.terminal.choices import ScreenChoice
+    from lisa_py.terminal.layout import Layout
 
 PROGRAM = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "scripted_agent.py")
 QUESTION_TOOL = "ask_user"
@@ -249,6 +248,8 @@ class ScriptedAgent(Agent):
             return []  # an unknown, broken or half-written line
 
     def layout(self) -> Layout:
+        from lisa_py.terminal.layout import INTERRUPTIBLE, Layout  # noqa: PLC0415 - only screens of unknown origin
+
         return Layout(
             input_glyphs="❯",
             reply_glyphs="●",
@@ -285,6 +286,8 @@ class ScriptedAgent(Agent):
     def read_question(self, screen: str) -> str:
         lines = screen.split("\n")
         echo = max((at for at, line in enumerate(lines) if re.match(r"❯ (?!\d+\. )\S", line)), default=-1)
+        from lisa_py.terminal import choices as terminal_choices  # noqa: PLC0415 - only dialogs
+
         return terminal_choices.read_question(lines[echo + 1 :], self.find_choices(screen))
 
     def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> Acceptance:

@@ -9,6 +9,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from lisa_py import commands
 from lisa_py.cli import parse, render
@@ -17,7 +18,9 @@ from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.core.context import Context, LineInput, LiveDisplay
 from lisa_py.host import env, limits
 from lisa_py.host.cancellation import Cancellation
-from lisa_py.terminal.table import Screen
+
+if TYPE_CHECKING:
+    from lisa_py.terminal.table import Screen
 
 SIGPIPE = 13
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
 from lisa_py.contract import jsontext, projection
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import LisaError
-from lisa_py.terminal.table import Screen
+
+if TYPE_CHECKING:
+    from lisa_py.terminal.table import Screen
 
 _DEFAULT_COLUMNS = 80
 STDERR_POLICY = {"stderrPolicy": "diagnostic"}
@@ -51,6 +53,8 @@ def read_screen() -> Screen | None:
     """Return the terminal on standard output; None if it is none. NO_COLOR and a dumb terminal have no colours."""
     if not sys.stdout.isatty():
         return None
+    from lisa_py.terminal.table import Screen  # noqa: PLC0415 - only for people
+
     try:
         columns = os.get_terminal_size(sys.stdout.fileno()).columns or _DEFAULT_COLUMNS
     except (OSError, ValueError):

@@ -9,6 +9,9 @@ from msgspec import Struct
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.tool_decisions import ToolDecision
 
+FILE_NAME = "approvals.toml"
+"""File of the user's rules in the state folder."""
+
 
 class ApprovalRule(Answer, frozen=True):
     """One rule of approvals.toml; all of its conditions must hold, each by any of its values."""

@@ -68,6 +68,17 @@ def encode_document(value: Any) -> bytes:
         return msgspec.json.format(msgspec.json.encode(_replace_surrogates(plain)), indent=2) + b"\n"
 
 
+def encode_exact(value: Any, *, indent: int = 0) -> str:
+    """Return JSON for other programs, in which half a surrogate pair (a file name) stays what it is, as an escape."""
+    try:
+        raw = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        import json  # noqa: PLC0415 - a millisecond, for what msgspec cannot encode
+
+        return json.dumps(value, indent=indent or None)
+    return (msgspec.json.format(raw, indent=indent) if indent else raw).decode()
+
+
 def _replace_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

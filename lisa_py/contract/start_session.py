@@ -26,6 +26,9 @@ from lisa_py.contract.flags import (
     TimeToLive,
 )
 
+DEFINITION_ERRORS = ("definition_not_found", "invalid_definition")
+"""Error codes of a start from a definition."""
+
 
 class SettingsArgs(Struct, kw_only=True):
     """Flags that set the settings of a session; one that is not given leaves the lower layer."""

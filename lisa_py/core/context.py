@@ -13,12 +13,12 @@ from lisa_py.host.env import Settings
 from lisa_py.host.files import StagedFile
 from lisa_py.store import paths
 from lisa_py.store.paths import Project, SessionRef
-from lisa_py.terminal.table import Screen
 
 if TYPE_CHECKING:  # loaded by the methods that need them: `version` needs none of them
     from lisa_py.contract.records import SessionMeta
     from lisa_py.host.pane import Pane
     from lisa_py.host.tmux import Tmux
+    from lisa_py.terminal.table import Screen
 
 
 def _do_nothing() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from lisa_py.contract import digests
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 
@@ -53,9 +54,7 @@ def _walk_below(folder: str, inside: str) -> Iterator[FolderEntry]:
 
 def content_hash(folder: str) -> str:
     """Return 16 hex digits over names and contents, ignoring modes and times. Raise OSError."""
-    from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL: 4 ms
-
-    digest = sha256()
+    digest = digests.sha256()
     for node in walk(os.path.realpath(folder)):
         digest.update(f"{node.kind}|{node.relative_path}".encode("utf-8", "surrogateescape"))
         if node.kind == "L":

@@ -20,7 +20,8 @@ from lisa_py.contract.approvals import ApprovalEntry, ApprovalRules
 from lisa_py.contract.dialogs import PANE
 from lisa_py.core.guard import approval_file, approval_record, tool_rules
 from lisa_py.core.guard.call_rules import RequestedCall
-from lisa_py.core.guard.tool_rules import SessionRules, ToolVerdict
+from lisa_py.core.guard.session_rules import SessionRules
+from lisa_py.core.guard.tool_rules import ToolVerdict
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.store import masked_values
 from lisa_py.store.json_records import UnreadableRecord

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Struct
 
+from lisa_py.contract import digests
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.host import files
@@ -110,7 +111,7 @@ class SessionRecord(Struct, kw_only=True, omit_defaults=True):
 
 def project_id(project: Project) -> str:
     """Return the UUID of the project."""
-    return _derive_id(_NAMESPACE, project.hash)
+    return digests.make_uuid(_NAMESPACE, project.hash)
 
 
 def session_id(project: Project, meta: SessionMeta) -> str:
@@ -125,19 +126,7 @@ def make_id(project: Project, run_id: str) -> str:
 
 def name_id(namespace: str, name: str) -> str:
     """Return the UUID of a name in the namespace of another UUID."""
-    return _derive_id(bytes.fromhex(namespace.replace("-", "")), name)
-
-
-def _derive_id(namespace: bytes, name: str) -> str:
-    """Return the UUID, version 5, of a name."""
-    try:
-        from _sha1 import sha1  # type: ignore[import-not-found]  # noqa: PLC0415 - hashlib loads OpenSSL: 4 ms
-    except ImportError:
-        from hashlib import sha1  # noqa: PLC0415
-    raw = bytearray(sha1(namespace + name.encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()[:16])
-    raw[6], raw[8] = raw[6] & 0x0F | 0x50, raw[8] & 0x3F | 0x80
-    text = raw.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return digests.make_uuid(bytes.fromhex(namespace.replace("-", "")), name)
 
 
 def find_by_id(identity: str, settings: Settings, projects: Iterable[str] | None = None) -> SessionRef | None:
@@ -158,7 +147,7 @@ def find_by_id(identity: str, settings: Settings, projects: Iterable[str] | None
 def find_project(identity: str, settings: Settings) -> str:
     """Return the folder of the project of an id, from the records of its sessions; empty if there are none."""
     for digest in paths.list_project_hashes(settings):
-        if _derive_id(_NAMESPACE, digest) != identity.lower():
+        if digests.make_uuid(_NAMESPACE, digest) != identity.lower():
             continue
         folder = os.path.join(settings.state_dir, "projects", digest)
         for name in paths.list_session_names(folder):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Collection, Iterator
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract import digests
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339, parse_time
@@ -93,7 +93,7 @@ def path(settings: Settings) -> str:
 
 
 def make_id(secret: str) -> str:
-    return "oauth-" + hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    return "oauth-" + digests.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def list_tokens(settings: Settings, now: float) -> list[TokenListItem]:

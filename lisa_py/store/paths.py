@@ -7,6 +7,7 @@ import re
 
 from msgspec import Struct
 
+from lisa_py.contract import digests
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.late_pattern import compile_late
 from lisa_py.host import files
@@ -125,12 +126,7 @@ def resolve_project(root: str, settings: Settings) -> Project:
 
 def make_digest(text: str) -> str:
     """Return 32 hexadecimal digits that identify the text; no protection against forgery."""
-    try:
-        from _md5 import md5  # type: ignore[import-not-found]  # noqa: PLC0415 - hashlib loads OpenSSL: 4 ms
-    except ImportError:
-        from hashlib import md5  # noqa: PLC0415
-    digest: str = md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
-    return digest
+    return digests.md5(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def make_slug(text: str, max_length: int = 10) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from lisa_py.contract import digests
 from lisa_py.store.json_records import load_readable, save
 from lisa_py.store.paths import SessionRef
 from lisa_py.store.record import StoreRecord, check_session_files
@@ -46,9 +47,7 @@ def write_prompts(ref: SessionRef, prompts: list[PromptRecord]) -> None:
 
 def digest_text(text: str) -> str:
     """Return the digest of a text."""
-    import hashlib  # noqa: PLC0415 - 4 ms; few sessions have such prompts
-
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return digests.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 RECORD = StoreRecord(

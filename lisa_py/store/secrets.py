@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 
 from msgspec import Struct
 
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.hive import RecordMetadata
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.host.env import Settings
 from lisa_py.store.paths import Project
 from lisa_py.store.record import StoreRecord, check_registries
@@ -16,7 +16,7 @@ from lisa_py.store.registry import Registry, RegistryErrorCodes
 
 MAX_BYTES = 1 << 20
 """Bytes of a secret; keys and service accounts have a few thousand."""
-_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,254}[^\s\x00-\x1f\x7f])?\Z")
+_NAME = compile_late(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,254}[^\s\x00-\x1f\x7f])?\Z")
 _CODES = RegistryErrorCodes(read="secret_store_read_failed", write="secret_store_write_failed")
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
 import os
-import secrets
 from contextlib import AbstractContextManager
 from typing import Literal
 
@@ -53,6 +51,8 @@ def ensure_keys(settings: Settings, now: float, *, renew: bool = False) -> Serve
 
     Raise LisaError(store_unwritable).
     """
+    import secrets  # noqa: PLC0415 - loads OpenSSL; most callers read the keys
+
     files.ensure_private_dir(_folder(settings))
     with files.lock(os.path.join(_folder(settings), "keys.lock"), timeout_ms=settings.state_lock_timeout_ms * 4):
         path = os.path.join(_folder(settings), KEYS_FILE)
@@ -75,6 +75,8 @@ def read_keys(settings: Settings) -> ServerKeys | None:
 
 def find_scope(keys: ServerKeys, secret: str) -> Scope | None:
     """Return the scope of an API key; None if it is none. The time does not depend on the key."""
+    import hmac  # noqa: PLC0415 - loads OpenSSL; only the server asks
+
     given = secret.encode("utf-8", "surrogateescape")
     is_control = hmac.compare_digest(given, keys.control.encode())
     is_read = hmac.compare_digest(given, keys.read.encode())

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from lisa_py.contract import digests
 from lisa_py.host import files
 from lisa_py.host.env import Settings
 from lisa_py.store.json_records import load_readable, save
@@ -40,9 +41,7 @@ class WaitingRequest(Struct, kw_only=True, omit_defaults=True):
 
 
 def _path(project: Project, folder: str, key: str) -> str:
-    import hashlib  # noqa: PLC0415 - 4 ms; few calls have a key
-
-    digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    digest = digests.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:24]
     return os.path.join(project.folder, folder, f"{digest}.json")
 
 

@@ -5,7 +5,6 @@ The text is that of the limacharlie client 5.10.1 for the same frames, without c
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -115,7 +114,13 @@ def indent(body: str) -> list[str]:
 
 def format_json(value: object) -> str:
     """Return a value as JSON in one line, cut."""
-    return _in_one_line(json.dumps(value))
+    return _in_one_line(_encode(value))
+
+
+def _encode(value: object) -> str:
+    import json  # noqa: PLC0415 - with the spaces of the client; few callers show values
+
+    return json.dumps(value)
 
 
 def _split_message(message: Message) -> _Head:
@@ -126,7 +131,7 @@ def _split_message(message: Message) -> _Head:
 
 def _split_tool_result(payload: Message) -> _Head:
     content = payload.get("content", "")
-    text = json.dumps(content) if isinstance(content, (dict, list)) else str(content or "")
+    text = _encode(content) if isinstance(content, (dict, list)) else str(content or "")
     return (YELLOW, DIM), f"tool_result ({payload.get('tool_use_id', '')}):", cut(text, RESULT_CHARACTERS)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 
 from msgspec import Struct
 
+from lisa_py.contract import digests
 from lisa_py.contract.program_status import BlockedKind, ProgramStatus
 from lisa_py.terminal.frame_lines import clean
 from lisa_py.terminal.notification import wrap_for_tmux
@@ -39,7 +39,7 @@ def make_word(text: str) -> str:
     word = _FOREIGN.sub("_", text)
     if word == text and 0 < len(text) <= _WORD_LENGTH:
         return text
-    mark = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:8]
+    mark = digests.sha256(text.encode(errors="replace")).hexdigest()[:8]
     return f"{word[: _WORD_LENGTH - 9]}-{mark}"
 
 

@@ -13,7 +13,7 @@ import pytest
 from lisa_py import agents
 from lisa_py.agents.launch import AgentLaunch, Facts
 from lisa_py.contract.session_settings import SessionSettings
-from lisa_py.core.guard.tool_rules import SessionRules, ToolRules
+from lisa_py.core.guard.session_rules import SessionRules, ToolRules
 from lisa_py.core.lifecycle import environment, launch
 from lisa_py.store import approval_log, json_records
 

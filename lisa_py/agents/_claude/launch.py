@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +11,8 @@ from msgspec import Struct
 
 from lisa_py.agents._claude import cost, home, options, settings
 from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan, require_prompt, run_probes
+from lisa_py.contract import digests, jsontext
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.contract.quoting import has_flag, quote, quote_posix, split_arguments
 from lisa_py.host import files
 from lisa_py.host.run import ProgramCall
@@ -21,8 +21,8 @@ SKIP_PERMISSIONS_FLAG = "--dangerously-skip-permissions"
 ARGUMENT_LIMIT = 100_000
 """Bytes of prompt in one argument; Linux allows 131,071."""
 _RESUME_FLAGS = ("--resume", "-r", "--continue", "-c", "--from-pr", "--teleport")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
-_NAMESPACE = uuid.UUID("3b0f2c52-6f0e-5d0a-9a53-1f6a9b0f4e11")
+_UUID = compile_late(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
+_NAMESPACE = bytes.fromhex("3b0f2c526f0e5d0a9a531f6a9b0f4e11")
 
 
 class UserArguments(Struct, frozen=True):
@@ -46,7 +46,9 @@ class UserArguments(Struct, frozen=True):
 
 
 def parse_arguments(agent_args: str) -> UserArguments:
-    import shlex  # noqa: PLC0415 - only a start needs it
+    if not agent_args:
+        return UserArguments(())
+    import shlex  # noqa: PLC0415 - few starts need it
 
     try:
         return UserArguments(tuple(shlex.split(agent_args)))
@@ -168,7 +170,7 @@ def _choose_session_id(draft: _LaunchDraft) -> None:
     elif user.has(*_RESUME_FLAGS) and not user.has("--fork-session"):
         draft.session_id = resumed if _UUID.match(resumed) else ""
     elif request.run_id and draft.supports("--session-id"):
-        draft.session_id = str(uuid.uuid5(_NAMESPACE, f"{request.run_id}:{request.folder}"))
+        draft.session_id = digests.make_uuid(_NAMESPACE, f"{request.run_id}:{request.folder}")
         draft.before += ["--session-id", draft.session_id]
 
 
@@ -250,7 +252,7 @@ def _add_settings(draft: _LaunchDraft) -> None:
             return
         own = settings.merge_settings(theirs, own)
     if own:
-        draft.files["settings.json"] = json.dumps(own, indent=1)
+        draft.files["settings.json"] = jsontext.encode_exact(own, indent=1)
         draft.after += ["--settings", quote_posix(os.path.join(request.folder, "settings.json"))]
 
 
@@ -261,7 +263,7 @@ def _use_main_screen(draft: _LaunchDraft) -> None:
         draft.env["CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN"] = "1"
 
 
-_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
+_FLAG = compile_late(r"(?<![\w-])--[a-z][a-z0-9-]+")
 
 
 def probe_binary(binary: str, environ: Mapping[str, str], timeout: float) -> Facts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from msgspec import Struct, field
 
 from lisa_py.agents._claude import home
 from lisa_py.agents.launch import AgentLaunch, Facts, secret_path
+from lisa_py.contract import jsontext
 from lisa_py.contract.quoting import quote, quote_posix
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.host import files
@@ -106,7 +106,9 @@ def _add_mcp_servers(options: ClaudeOptions, request: AgentLaunch, facts: Facts)
         options.warnings.append(
             f"claude {facts.version} may write headers of {listed} other than Authorization to its log"
         )
-    options.secret_files["mcp.json"] = json.dumps({"mcpServers": {name: _complete(servers[name]) for name in servers}})
+    options.secret_files["mcp.json"] = jsontext.encode_exact(
+        {"mcpServers": {name: _complete(servers[name]) for name in servers}}
+    )
     options.hidden += ["--mcp-config", quote_posix(secret_path(request, "mcp.json"))]
 
 

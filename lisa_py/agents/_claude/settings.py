@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -60,6 +59,8 @@ def known_events(version: str) -> tuple[str, ...]:
 
 def read_user_settings(value: str, root: str) -> dict[str, Any] | None:
     if value.lstrip().startswith("{"):
+        import json  # noqa: PLC0415 - takes what only JavaScript accepts, as claude does
+
         try:
             found = json.loads(value)
         except ValueError:

@@ -18,7 +18,7 @@ def has_option(args: str, flag: str) -> bool:
 
 def sets_config(args: str, key: str) -> bool:
     """Return True if the arguments set this configuration key (or one below it) with `-c`."""
-    return bool(re.search(rf"(?<!\S)(?:-c|--config)[\s=]*['\"]?{re.escape(key)}\b", args))
+    return key in args and bool(re.search(rf"(?<!\S)(?:-c|--config)[\s=]*['\"]?{re.escape(key)}\b", args))
 
 
 def toml_string(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from lisa_py.agents.launch import AgentLaunch, Facts
+from lisa_py.contract import digests
 from lisa_py.contract.quoting import quote_posix
 
 EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "Stop", "SessionEnd")
@@ -47,11 +48,9 @@ def hook_settings(program: str, events: tuple[str, ...] | list[str]) -> list[str
 
 def _hook_hash(event: str, command: str) -> str:
     """Return the digest of a hook definition, as codex compares it."""
-    import hashlib  # noqa: PLC0415 - OpenSSL, which only a start needs
-
     handler = {"type": "command", "command": command, "timeout": HOOK_TIMEOUT_SECONDS, "async": False}
     identity = {"event_name": _snake_case(event), "hooks": [handler]}
-    return "sha256:" + hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()
+    return "sha256:" + digests.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()
 
 
 def _snake_case(event: str) -> str:

@@ -8,15 +8,16 @@ from lisa_py.agents._codex import BYPASS, FULL_AUTO, hooks, options, title
 from lisa_py.agents._codex.arguments import has_option, sets_config, toml_string
 from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan, require_prompt
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.contract.quoting import has_flag, quote, quote_posix, split_arguments
 
 SKIP_REPO_CHECK_FLAG = "--skip-git-repo-check"
 WORKSPACE_WRITE = "-s workspace-write"
 ARGUMENT_LIMIT = 100_000
 """Bytes of prompt in a command line; Linux allows 131,071 for one argument."""
-SUBCOMMAND_LIKE = re.compile(r"[a-z][a-z-]*\Z")
+SUBCOMMAND_LIKE = compile_late(r"[a-z][a-z-]*\Z")
 """A prompt of one such word could be read as a sub-command."""
-_SHELL_OPERATORS = re.compile(r"[|<>&;#]")
+_SHELL_OPERATORS = compile_late(r"[|<>&;#]")
 _SANDBOX_FLAGS = ("-s", "--sandbox", "--approve-for-me", BYPASS, "--yolo", FULL_AUTO)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Mapping
 
 import msgspec
@@ -23,7 +22,7 @@ _HANDSHAKE = (
 
 def probe_binary(binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
     """Probe the binary in the agent's own environment, but with an empty configuration folder: nothing is written."""
-    scratch = os.path.join(environ.get("TMPDIR") or "/tmp", f"lisa-probe-{secrets.token_hex(8)}")
+    scratch = os.path.join(environ.get("TMPDIR") or "/tmp", f"lisa-probe-{os.urandom(8).hex()}")
     files.ensure_private_dir(scratch)
     unanswered: dict[str, str] = {}
     try:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from lisa_py.agents.base import View
-from lisa_py.agents.launch import Facts
 from lisa_py.contract.late_pattern import compile_late
+
+if TYPE_CHECKING:
+    from lisa_py.agents.launch import Facts
 
 TITLE_ITEMS = '["activity","run-state","thread-id"]'
 """Title items that lisa configures with `-c` for this run only."""

@@ -12,6 +12,7 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
 from lisa_py.contract.flags import DefinitionName, ProjectRoot
 from lisa_py.contract.session_settings import SETTINGS_ERRORS, SessionSettings
+from lisa_py.contract.start_session import DEFINITION_ERRORS
 from lisa_py.core.context import Context
 from lisa_py.core.definitions import library
 from lisa_py.core.definitions.templates import format_value
@@ -77,6 +78,6 @@ COMMAND = Command(
     answer=AgentsShowResult,
     run=run,
     text=text,
-    errors=(*library.ERRORS, *SETTINGS_ERRORS),
+    errors=(*DEFINITION_ERRORS, *SETTINGS_ERRORS),
     example="lisa agents show --name triage",
 )

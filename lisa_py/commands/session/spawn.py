@@ -27,13 +27,12 @@ from lisa_py.contract.flags import (
     Trust,
 )
 from lisa_py.contract.projection import omit
-from lisa_py.contract.start_session import AgentSettingsArgs
+from lisa_py.contract.start_session import DEFINITION_ERRORS, AgentSettingsArgs
 from lisa_py.core.context import Context
-from lisa_py.core.definitions import library
-from lisa_py.core.lifecycle import launch, settings_flags, spawn, start_session, worktree
+from lisa_py.core.lifecycle import launch, settings_flags, spawn, worktree_request
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.lifecycle.spawn_result import SpawnDryRunResult, SpawnResult
-from lisa_py.core.lifecycle.worktree import WorktreeRequest
+from lisa_py.core.lifecycle.worktree_request import WorktreeRequest
 from lisa_py.core.send import input_text
 
 
@@ -126,7 +125,11 @@ def _build_request(args: Args, ctx: Context) -> SpawnRequest:
         ),  # the launch has the model of the flag
         all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes,
     )
-    return start_session.apply_definition(ctx, request, args.definition) if args.definition else request
+    if not args.definition:
+        return request
+    from lisa_py.core.lifecycle import start_session  # noqa: PLC0415 - definitions, templates and keys
+
+    return start_session.apply_definition(ctx, request, args.definition)
 
 
 def minimize(answer: SpawnResult | SpawnDryRunResult, args: Args) -> MinimalSpawnResult:
@@ -149,8 +152,8 @@ COMMAND = Command(
     errors=(
         *launch.ERRORS,
         *settings_flags.ERRORS,
-        *library.ERRORS,
-        *worktree.ERRORS,
+        *DEFINITION_ERRORS,
+        *worktree_request.ERRORS,
         "worktree_required",
         "agent_command_build_failed",
         "mcp_extra_missing",

@@ -1,7 +1,7 @@
 """Print the state of a session."""
 
 # annotations are evaluated here: as strings they cost a one-shot call its first `compile` (decision 0017)
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import UNSET, Struct, structs
 
@@ -15,7 +15,9 @@ from lisa_py.core.send import open_dialog
 from lisa_py.core.status import status_reader
 from lisa_py.host import files
 from lisa_py.store.paths import SessionRef
-from lisa_py.terminal.table import Screen
+
+if TYPE_CHECKING:
+    from lisa_py.terminal.table import Screen
 
 
 class Args(Struct, kw_only=True):
@@ -137,7 +139,7 @@ def text(answer: Status, args: Args) -> str:
     )
 
 
-def format_terminal(answer: Status, args: Args, screen: Screen) -> str:
+def format_terminal(answer: Status, args: Args, screen: "Screen") -> str:
     """Return the row of the fleet table, and what can be done about it."""
     if not isinstance(answer, StatusView):
         return text(answer, args)

@@ -12,12 +12,13 @@ from msgspec import UNSET
 from lisa_py.agents.base import Agent
 from lisa_py.contract import session_settings
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.definitions.records import Definition, OwnFields
 from lisa_py.core.definitions.yaml_documents import Place, make_error, read_documents
 
-_HEADER = re.compile(r"---[ \t]*\r?\n(?P<header>.*?)(?:^---[ \t]*(?:\r?\n|\Z))", re.DOTALL | re.MULTILINE)
-_LINE = re.compile(r"(?P<key>[A-Za-z][\w-]*):[ \t]*(?P<value>.*?)[ \t\r]*$", re.MULTILINE)
+_HEADER = compile_late(r"---[ \t]*\r?\n(?P<header>.*?)(?:^---[ \t]*(?:\r?\n|\Z))", re.DOTALL | re.MULTILINE)
+_LINE = compile_late(r"(?P<key>[A-Za-z][\w-]*):[ \t]*(?P<value>.*?)[ \t\r]*$", re.MULTILINE)
 
 
 def read_agent_file(path: str, text: str, agent: Agent) -> Definition | None:

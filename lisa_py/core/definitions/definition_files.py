@@ -6,6 +6,7 @@ import os
 import re
 from typing import Any
 
+from lisa_py.contract import digests
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.definitions import library, records, yaml_documents
@@ -67,9 +68,7 @@ def _refuse(name: str, path: str, reason: str) -> LisaError:
 def _choose_file(name: str) -> str:
     if _PLAIN_NAME.match(name) and not name.endswith((".yaml", ".yml")):
         return f"{name}.yaml"
-    import hashlib  # noqa: PLC0415 - 4 ms
-
-    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    digest = digests.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', name)[:60].strip('-') or 'record'}-{digest}.yaml"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from lisa_py.contract import schema
+from lisa_py.contract import digests, schema
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.hive import (
     CostModelData,
@@ -326,9 +326,7 @@ def _show(metadata: RecordMetadata | None) -> dict[str, Any]:
 
 
 def _make_etag(record: PlainRecord) -> str:
-    import hashlib  # noqa: PLC0415 - 4 ms
-
-    return hashlib.sha256(msgspec.json.encode((record.data, record.metadata), order="deterministic")).hexdigest()[:32]
+    return digests.sha256(msgspec.json.encode((record.data, record.metadata), order="deterministic")).hexdigest()[:32]
 
 
 def _has_tag(record: HiveRecord, prefix: str) -> bool:

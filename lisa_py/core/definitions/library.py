@@ -23,8 +23,6 @@ FOLDER = os.path.join(".lisa", "agents")
 MAX_BYTES = 4 << 20
 MAX_FOLDERS = 6
 """Levels of folders that are searched."""
-ERRORS = ("definition_not_found", "invalid_definition")
-"""Error codes of find, besides those of session_settings.check."""
 _HIVE_PREFIX = f"hive://{records.HIVE}/"
 
 

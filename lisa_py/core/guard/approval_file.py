@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from lisa_py.contract.approvals import ApprovalRule, ApprovalRules
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.contract.session_settings import TOOL_PATTERN
 from lisa_py.contract.tool_decisions import ToolDecision
 from lisa_py.host import files
 
-NAME = "approvals.toml"
 _DECISIONS: tuple[str, ...] = get_args(ToolDecision)
 _LISTS = {"tool": "tools", "command": "commands", "path": "paths"}
-_HEADING = re.compile(r"\s*\[\[\s*[\"']?(?P<name>[^\"'\]\s]+)[\"']?\s*\]\]")
+_HEADING = compile_late(r"\s*\[\[\s*[\"']?(?P<name>[^\"'\]\s]+)[\"']?\s*\]\]")
 _SIZE_LIMIT = 1 << 20
 
 

@@ -6,8 +6,10 @@ import re
 
 from msgspec import Struct
 
-ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\[[^\]]*\])?\+?=")
-_ARRAY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
+from lisa_py.contract.late_pattern import compile_late
+
+ASSIGNMENT = compile_late(r"[A-Za-z_][A-Za-z0-9_]*(?:\[[^\]]*\])?\+?=")
+_ARRAY = compile_late(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 _WRAPPERS = {
     "timeout": (r"-(?:k|s)|--(?:kill-after|signal)", r"-[vfp]+|--(?:foreground|preserve-status|verbose)", 1),
     "time": (r"-[of]|--(?:output|format)", r"-[apvV]+|--(?:append|portability|verbose)", 0),
@@ -18,14 +20,14 @@ _WRAPPERS = {
 }
 """Programs that run the command after their arguments: options with a value, options without, number of operands."""
 _WORD = r"[\w.-]+"
-_HEREDOC = re.compile(
+_HEREDOC = compile_late(
     rf"<<-?[ \t]*(?:(?P<plain>{_WORD})|'(?P<single>{_WORD})'|\"(?P<double>{_WORD})\"|\\(?P<escaped>{_WORD}))"
     r"(?=[\s;|&<>)]|\Z)"
 )
-REDIRECTION = re.compile(r"\d*(?:<<<|<<-?|<>|<&|<|&>>|&>|>>|>\||>&|>)(?P<target>.*)", re.DOTALL)
+REDIRECTION = compile_late(r"\d*(?:<<<|<<-?|<>|<&|<|&>>|&>|>>|>\||>&|>)(?P<target>.*)", re.DOTALL)
 _BLANKS = " \t"
-_ARITHMETIC = re.compile(r"[^'\"\\#\n]*")
-_EXPANSION = re.compile(r"\$(?:[A-Za-z0-9_@*#?!$-]|\\\n)")
+_ARITHMETIC = compile_late(r"[^'\"\\#\n]*")
+_EXPANSION = compile_late(r"\$(?:[A-Za-z0-9_@*#?!$-]|\\\n)")
 _MAX_ARITHMETIC = 2000
 _MAX_DEPTH = 50
 """Deeper substitutions are not read."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct, structs
 
-from lisa_py.contract.approvals import ApprovalRule, ApprovalRules
+from lisa_py.contract.approvals import FILE_NAME, ApprovalRule, ApprovalRules
 from lisa_py.contract.session_settings import TOOL_PATTERN
 from lisa_py.contract.tool_decisions import ToolDecision
-from lisa_py.core.guard import approval_file, call_rules, shell_stages
+from lisa_py.core.guard import call_rules, shell_stages
 from lisa_py.core.guard.call_rules import RequestedCall, RuleMatch, begins, names_tool
+from lisa_py.core.guard.session_rules import ToolRules, read_prefix
 from lisa_py.core.guard.shell_stages import ShellStage
 
 _NO_DIALOG = "no dialog can open in this session, so it was not run"
@@ -26,38 +26,6 @@ _TWO_WORDS = frozenset(
      "gh", "brew", "apt", "apt-get", "systemctl", "make", "terraform", "helm", "aws", "gcloud", "az", "dotnet", "bun")
 )  # fmt: skip
 """Programs whose second word names what they do."""
-
-
-class ToolRules(Struct, frozen=True, kw_only=True):
-    """Rules of one session."""
-
-    allowed: tuple[str, ...] = ()
-    denied: tuple[str, ...] = ()
-    permission_mode: str = ""
-    """acceptEdits, plan, bypassPermissions; empty: what no pattern covers is asked."""
-    unattended: bool = False
-    """No dialog can open: the session skips permissions, or it is a run."""
-
-    @property
-    def can_ask(self) -> bool:
-        return not self.unattended and self.permission_mode != "bypassPermissions"
-
-
-class SessionRules(Struct, frozen=True, kw_only=True):
-    """Setup of the decisions of one session: `rules.json` in its folder, for its hook."""
-
-    rules: ToolRules
-    state_dir: str = ""
-    """Folder of approvals.toml and of the log of decisions."""
-    session: str = ""
-    project_root: str = ""
-    folder: str = ""
-    """Working folder of the session."""
-    run_id: str = ""
-
-    @property
-    def approvals(self) -> str:
-        return os.path.join(self.state_dir, approval_file.NAME) if self.state_dir else ""
 
 
 class ToolVerdict(Struct, frozen=True):
@@ -101,9 +69,9 @@ def _find_objection(rules: ToolRules, call: RequestedCall, approvals: ApprovalRu
         if found.matches or found.doubt:
             doubts.append(ToolVerdict("ask", _describe_question(rule, found), name_rule(rule)))
     if approvals.problem:
-        doubts.append(ToolVerdict("ask", f"the approval rules cannot be used: {approvals.problem}", approval_file.NAME))
+        doubts.append(ToolVerdict("ask", f"the approval rules cannot be used: {approvals.problem}", FILE_NAME))
     if approvals.exists and call_rules.touches(call, (approvals.file,)):
-        doubts.append(ToolVerdict("ask", f"the call names the approval rules ({approvals.file})", approval_file.NAME))
+        doubts.append(ToolVerdict("ask", f"the call names the approval rules ({approvals.file})", FILE_NAME))
     return doubts[0] if doubts else None
 
 
@@ -127,7 +95,7 @@ def _find_allowing(rules: ToolRules, call: RequestedCall, approvals: ApprovalRul
 
 def _is_used(pattern: str, call: RequestedCall, stages: tuple[ShellStage, ...] | None) -> bool:
     """Return True if a pattern covers the tool, or a stage of the line."""
-    prefix = _read_prefix(pattern)
+    prefix = read_prefix(pattern)
     if prefix is None:
         return any(names_tool(pattern, name) for name in call.names)
     return any(begins(stage.text, prefix) for stage in stages or ())
@@ -136,7 +104,7 @@ def _is_used(pattern: str, call: RequestedCall, stages: tuple[ShellStage, ...] |
 def name_rule(rule: ApprovalRule) -> str:
     """Return the place of a rule: its line, or the pattern of the session."""
     if rule.line:
-        return f"{approval_file.NAME} line {rule.line}"
+        return f"{FILE_NAME} line {rule.line}"
     return f"Bash({rule.commands[0]}:*)" if rule.commands else rule.tools[0]
 
 
@@ -160,7 +128,7 @@ def _describe_question(rule: ApprovalRule, found: RuleMatch) -> str:
 
 
 def _read_denied(pattern: str) -> ApprovalRule:
-    prefix = _read_prefix(pattern)
+    prefix = read_prefix(pattern)
     if prefix is None:
         return ApprovalRule(decision="deny", line=0, tools=(pattern,))
     return ApprovalRule(decision="deny", line=0, commands=(prefix,))
@@ -194,13 +162,6 @@ def is_pattern(text: str) -> bool:
     return TOOL_PATTERN.match(text) is not None
 
 
-def list_denied_tools(rules: ToolRules, aliases: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return the tools of which the rules deny some calls; `aliases`: further names of tools in patterns."""
-    named = ["Bash" if _read_prefix(pattern) is not None else pattern for pattern in rules.denied]
-    more = [tool for tool, others in aliases.items() if any(name in others for name in named)]
-    return tuple(dict.fromkeys((*named, *more)))
-
-
 def _read_stages(tool_name: str, tool_input: Mapping[str, Any]) -> tuple[ShellStage, ...] | None:
     """Return the stages of a shell call; None for any other tool."""
     if tool_name != "Bash":
@@ -213,7 +174,7 @@ def _is_allowed(patterns: Iterable[str], tool_name: str, stages: tuple[ShellStag
     """Return True if the tool, or every stage of a shell line, matches some pattern."""
     prefixes = []
     for pattern in patterns:
-        prefix = _read_prefix(pattern)
+        prefix = read_prefix(pattern)
         if prefix is not None:
             prefixes.append(prefix)
         elif names_tool(pattern, tool_name):
@@ -221,9 +182,3 @@ def _is_allowed(patterns: Iterable[str], tool_name: str, stages: tuple[ShellStag
     return bool(stages) and all(
         not stage.opaque and any(begins(stage.text, prefix) for prefix in prefixes) for stage in stages or ()
     )
-
-
-def _read_prefix(pattern: str) -> str | None:
-    """Return the prefix of a scoped pattern; None for the name of a tool."""
-    found = TOOL_PATTERN.match(pattern)
-    return found["prefix"] if found else None

@@ -7,6 +7,7 @@ import binascii
 import sys
 from typing import Any
 
+from lisa_py.contract import digests
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 
@@ -70,6 +71,4 @@ def _zstd() -> Any:
 
 
 def _checksum(raw: bytes) -> str:
-    from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL
-
-    return "sha256:" + sha256(raw).hexdigest()
+    return "sha256:" + digests.sha256(raw).hexdigest()

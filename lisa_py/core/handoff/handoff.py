@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract import digests
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.contract.status import Status
@@ -233,9 +234,7 @@ class _Ids:
     def make(self, kind: str, ordinal: int) -> str | UnsetType:
         if not self._enabled:
             return UNSET
-        from hashlib import sha1  # noqa: PLC0415 - loads OpenSSL
-
-        return "hid-" + sha1(f"{self._head}|{kind}|{ordinal}".encode(), usedforsecurity=False).hexdigest()[:12]
+        return "hid-" + digests.sha1(f"{self._head}|{kind}|{ordinal}".encode()).hexdigest()[:12]
 
 
 _RISK_BY_NEED: Mapping[Need, tuple[str, str, str]] = {

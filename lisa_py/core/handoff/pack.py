@@ -21,7 +21,7 @@ from lisa_py.core.output.events import EventReader, RecentEvent
 from lisa_py.core.output.pane_text import PaneText
 from lisa_py.core.output.tail import OutputTail
 from lisa_py.core.redact.redactor import MARGIN, Mask
-from lisa_py.core.send import dialog as send_dialog
+from lisa_py.core.send import open_dialog
 from lisa_py.core.status import status_reader
 from lisa_py.store.paths import SessionRef
 from lisa_py.terminal import frame_lines
@@ -100,7 +100,7 @@ def collect_facts(
     meta = pane_text.read_meta_or_default(ref)
     recent = EventReader(ctx, None, "").read(ref, request.events)
     missing = shown_status.session_state == "not_found" and not ref.archive
-    dialog = send_dialog.has_dialog(shown_status)
+    dialog = open_dialog.has_dialog(shown_status)
     return PackFacts(
         session=ref.session,
         project_root=mask.mask_text(ref.project.root),

@@ -19,7 +19,7 @@ from lisa_py.core.output import noise, pane_capture, pane_text, summary
 from lisa_py.core.output import tail as output_tail
 from lisa_py.core.output.events import EventDeltaAnswer, EventReader, RecentEvent
 from lisa_py.core.redact.redactor import MARGIN, Mask
-from lisa_py.core.send import dialog as send_dialog
+from lisa_py.core.send import open_dialog
 from lisa_py.core.status import status_reader
 from lisa_py.host.pane import Pane
 from lisa_py.store import masked_values
@@ -108,7 +108,7 @@ def build(ctx: Context, ref: SessionRef, request: PacketRequest, reader: EventRe
     evidence, status = status_reader.read_with_evidence(ctx, ref, agent=request.agent, mode=request.mode)
     shown_status = status_reader.normalise_status(status)
     recent = reader.read(ref, request.events)
-    dialog = send_dialog.has_dialog(shown_status)
+    dialog = open_dialog.has_dialog(shown_status)
     output, source, offset = _read_output(ctx, ref, request.lines, mask, evidence.pane, dialog=dialog)
     short_output = _summarize(output, request, ref, shown_status, agents.layout_of(evidence.meta))
     missing = shown_status.session_state == "not_found"

@@ -13,8 +13,8 @@ from lisa_py.contract.quoting import quote_posix
 from lisa_py.contract.session_settings import VARIABLE_NAME
 from lisa_py.contract.tool_decisions import ToolDecision
 from lisa_py.core.context import Context
-from lisa_py.core.guard import tool_rules
-from lisa_py.core.guard.tool_rules import SessionRules, ToolRules
+from lisa_py.core.guard import session_rules
+from lisa_py.core.guard.session_rules import SessionRules, ToolRules
 from lisa_py.host import files
 from lisa_py.host.env import API_KEY_VARIABLE, ROUTING_VARIABLES, Settings
 from lisa_py.store.paths import SessionRef
@@ -141,7 +141,7 @@ def closed_script(agent: Agent, path: str) -> str:
 
 def _deny_cases(agent: Agent, event: str, rules: ToolRules) -> list[str]:
     cases = []
-    for name in tool_rules.list_denied_tools(rules, agent.tool_aliases):
+    for name in session_rules.list_denied_tools(rules, agent.tool_aliases):
         reason = f"the rules of this session cannot be evaluated, and they deny {name}; nothing was run"
         answer = agent.format_rule_answer(event, "deny", reason)
         ends = ('"', "__") if name.startswith("mcp__") else ('"',)

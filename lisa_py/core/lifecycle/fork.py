@@ -23,7 +23,7 @@ from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.lifecycle.spawn_result import SpawnResult
 from lisa_py.core.live import attach
 from lisa_py.core.live.archive import open_feed
-from lisa_py.core.send.dialog import has_dialog
+from lisa_py.core.send.open_dialog import has_dialog
 from lisa_py.core.status import status_reader
 from lisa_py.host import files
 from lisa_py.store import live_records

@@ -11,6 +11,7 @@ from lisa_py.agents.base import Agent
 from lisa_py.agents.launch import AgentLaunch
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.contract.quoting import has_flag
 
 WINDOW = 48
@@ -67,7 +68,7 @@ class _Hint(Struct, frozen=True):
 
 
 def _build_hint(text: str, reason: str, pattern: str) -> _Hint:
-    return _Hint(text, reason, re.compile(pattern, re.IGNORECASE))
+    return _Hint(text, reason, compile_late(pattern, re.IGNORECASE))
 
 
 # In order of precedence. A longer path or word is the name of another program.
@@ -78,11 +79,11 @@ _HINTS = (
     _build_hint("nested lisa", "prompt_contains_nested_lisa", r"(?<![\w-])nested\s+lisa(?![\w-])"),
     _build_hint("./lisa", "prompt_contains_dot_slash_lisa", r"(?<![\w-])\./lisa(?![\w/-]|\.\w)"),
 )
-_DOC_WORDS = re.compile(
+_DOC_WORDS = compile_late(
     r"\b(docs?|documentation|readme|strings?|literals?|quote[sd]?|mention(s|ed)?|examples?|appears?|appeared|shown|texts?)\b",
     re.IGNORECASE,
 )
-_ACTION_WORDS = re.compile(
+_ACTION_WORDS = compile_late(
     r"\b(runs?|running|uses?|used|using|invok(e|es|ed|ing)|spawn(s|ed|ing)?|execut(e|es|ed|ing)"
     r"|launch(es|ed|ing)?|call(s|ed|ing)?)\b",
     re.IGNORECASE,

@@ -11,7 +11,7 @@ from lisa_py.agents.launch import SECRETS_FOLDER, LaunchPlan
 from lisa_py.contract import session_settings
 from lisa_py.contract.records import INPUT_HEAD, SessionMeta, SessionState
 from lisa_py.core.context import Context
-from lisa_py.core.guard.tool_rules import SessionRules, ToolRules
+from lisa_py.core.guard.session_rules import SessionRules, ToolRules
 from lisa_py.core.lifecycle import environment, limit_files
 from lisa_py.core.lifecycle.launch import PreparedLaunch
 from lisa_py.core.lifecycle.spawn_plan import FormerRun, SpawnPlan

@@ -15,17 +15,13 @@ from lisa_py.contract.records import SessionMeta, SessionWorktree
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import (
     environment,
-    kill,
     launch,
     session_files,
     startup,
     terminate,
-    worktree,
-    worktree_start,
 )
 from lisa_py.core.lifecycle.spawn_plan import SpawnPlan, SpawnRequest, plan_spawn, refuse_existing
 from lisa_py.core.lifecycle.spawn_result import SpawnDryRunResult, SpawnResult
-from lisa_py.core.send import send
 from lisa_py.host import files, limits, processes
 from lisa_py.host.tmux import Pane
 from lisa_py.store import agent_facts, events, live_records, oauth_tokens, pruning, session_folder, session_records
@@ -94,6 +90,8 @@ def start_again(ctx: Context, plan: SpawnPlan) -> SpawnResult:
 
 def _kill_former(ctx: Context, plan: SpawnPlan) -> bool:
     """Kill the session of this name; return True if there was one. Raise LisaError(session_kill_failed)."""
+    from lisa_py.core.lifecycle import kill  # noqa: PLC0415 - only --replace
+
     report = kill.kill_session(ctx, plan.ref)
     if report.errors:
         raise LisaError(
@@ -169,6 +167,8 @@ class _SpawnAttempt:
             self._token = oauth_tokens.reserve(ctx.settings, ctx.clock.now(), plan.run_id)
         made: tuple[str, ...] = ()
         if plan.worktree is not None:
+            from lisa_py.core.lifecycle import worktree  # noqa: PLC0415 - few sessions have one
+
             made = worktree.create_worktree(ctx, plan.worktree)
             self._worktree = plan.worktree.worktree
         environ = session_files.build_environment(ctx, plan, self._token)
@@ -186,6 +186,8 @@ class _SpawnAttempt:
             self._kept = former_run.begin_next_run(ctx, plan.ref, plan.former.meta, plan.run_id)
         meta = session_files.write_session_files(ctx, plan, prepared, self._token, environ)
         if self._worktree is not None:
+            from lisa_py.core.lifecycle import worktree_start  # noqa: PLC0415 - few sessions have one
+
             worktree_start.finish(self._worktree)
         meta = self._open_pane(meta)
         start_seconds = startup.wait_for_start(ctx, plan.server, plan.ref, plan.run_id)
@@ -267,6 +269,8 @@ class _SpawnAttempt:
 
     def _send_prompt(self, spawned: _Start) -> _Start:
         """Send a prompt too long for the command line; the session stays even if it is not accepted."""
+        from lisa_py.core.send import send  # noqa: PLC0415 - few prompts are that long
+
         text = self._plan.start.launch.prompt
         try:
             sent = send.send_payload(self._ctx, self._plan.ref, send.SendPayload(text=text, enter=True))
@@ -294,6 +298,8 @@ class _SpawnAttempt:
 
             _warn_on_error(ctx, lambda: former_run.restore(plan.ref, self._kept))
         if (made := self._worktree) is not None:
+            from lisa_py.core.lifecycle import worktree  # noqa: PLC0415 - few sessions have one
+
             _warn_on_error(ctx, lambda: worktree.undo_worktree(ctx, made))
         code = problem.code if isinstance(problem, LisaError) else ""
         if code.startswith("spawn_"):

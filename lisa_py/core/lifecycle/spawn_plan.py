@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -15,15 +16,18 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core import secrets, session_panes
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import credentials, launch, limit_files, names, prompt_defaults, tool_servers, worktree
+from lisa_py.core.lifecycle import credentials, launch, limit_files, names, prompt_defaults
 from lisa_py.core.lifecycle.launch import ResolvedLaunch
-from lisa_py.core.lifecycle.worktree import WorktreePlan, WorktreeRequest
+from lisa_py.core.lifecycle.worktree_request import WorktreeRequest
 from lisa_py.host.processes import Process
 from lisa_py.host.tmux import Tmux
 from lisa_py.store import paths
 from lisa_py.store.live_records import SessionRecord
 from lisa_py.store.objectives import Objective
 from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
+
+if TYPE_CHECKING:
+    from lisa_py.core.lifecycle.worktree import WorktreePlan
 
 
 class SpawnRequest(Struct, frozen=True, kw_only=True):
@@ -131,8 +135,7 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
     if request.tools:
         request, resolved = _add_tools(ctx, request, resolved, ref)
     folder = request.folder or (ctx.own_worktree() if not request.project_root else "") or project.root
-    wanted = request.worktree
-    made = worktree.plan_worktree(ctx, folder, ref.session, wanted) if wanted is not None else None
+    made = _plan_worktree(ctx, folder, ref, request.worktree)
     parent = ctx.settings.parent_session
     parent = parent if SESSION_NAME.match(parent) and parent != ref.session else ""
     return SpawnPlan(
@@ -155,10 +158,20 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
     )
 
 
+def _plan_worktree(ctx: Context, folder: str, ref: SessionRef, wanted: WorktreeRequest | None) -> WorktreePlan | None:
+    if wanted is None:
+        return None
+    from lisa_py.core.lifecycle import worktree  # noqa: PLC0415 - few sessions have one
+
+    return worktree.plan_worktree(ctx, folder, ref.session, wanted)
+
+
 def _add_tools(
     ctx: Context, request: SpawnRequest, resolved: ResolvedLaunch, ref: SessionRef
 ) -> tuple[SpawnRequest, ResolvedLaunch]:
     """Return the start with the server for sessions of its own. Raise LisaError(mcp_extra_missing)."""
+    from lisa_py.core.lifecycle import tool_servers  # noqa: PLC0415 - only --tools
+
     tool_servers.check_extra()
     server = tool_servers.build_session_server(ctx, resolved.agent, ref)
     settings = tool_servers.add_to_settings(resolved.launch.settings, server)

@@ -9,10 +9,10 @@ import msgspec
 from lisa_py.contract import jsontext
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.session_settings import SETTINGS_ERRORS
-from lisa_py.contract.start_session import StartSessionArgs
+from lisa_py.contract.start_session import DEFINITION_ERRORS, StartSessionArgs
 from lisa_py.core import secrets
 from lisa_py.core.context import Context
-from lisa_py.core.definitions import library, profiles
+from lisa_py.core.definitions import profiles
 from lisa_py.core.inputs import InputError, Inputs
 from lisa_py.core.lifecycle import launch, limit_files, settings_flags, start_session
 from lisa_py.core.lifecycle.start_session import StartRequest
@@ -21,7 +21,7 @@ ERRORS = (
     *dict.fromkeys(
         (
             *launch.ERRORS,
-            *library.ERRORS,
+            *DEFINITION_ERRORS,
             *profiles.ERRORS,
             *secrets.ERRORS,
             *SETTINGS_ERRORS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from typing import Any
 
@@ -25,6 +24,8 @@ _FOLDER_VARIABLES = ("LISA_STATE_DIR", "LISA_TMUX_SOCKET_DIR", "LISA_SHARED_DIR"
 
 def check_extra() -> None:
     """Raise LisaError(mcp_extra_missing)."""
+    import importlib.util  # noqa: PLC0415 - only for --tools
+
     missing = [name for name in EXTRA_MODULES if importlib.util.find_spec(name) is None]
     if missing:
         text = f"the tools need {', '.join(missing)}; install them with: pip install 'lisa-py[mcp]'"

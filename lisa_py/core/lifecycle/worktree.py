@@ -6,10 +6,12 @@ import os
 
 from msgspec import Struct
 
+from lisa_py.contract import digests
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionWorktree
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import worktree_start
+from lisa_py.core.lifecycle.worktree_request import WorktreeRequest
 from lisa_py.core.lifecycle.worktree_start import WorktreeStart
 from lisa_py.host import files, folder_copy
 from lisa_py.host.git import MISSING, GitFolder, describe_failure
@@ -22,22 +24,6 @@ SETUP_FILE = ".lisa/worktree-setup"
 """Program of the repository that prepares a new worktree, if the caller agrees to exactly this content."""
 SETUP_SECONDS = 600.0
 _SHOWN_DIGITS = 16
-ERRORS = (
-    *("git_failed", "not_a_repository", "invalid_worktree_name", "invalid_base", "worktree_exists"),
-    "invalid_worktree_setup",
-)
-"""Error codes of plan_worktree and create_worktree."""
-
-
-class WorktreeRequest(Struct, frozen=True, kw_only=True):
-    """A requested worktree."""
-
-    name: str = ""
-    """Empty: the name of the session."""
-    base: str = ""
-    """Branch or commit that it begins at; empty: the HEAD of the project."""
-    setup: str = ""
-    """First 16 or more digits of the SHA-256 of the set-up program that may run; empty: none may."""
 
 
 class WorktreePlan(Struct, frozen=True, kw_only=True):
@@ -114,9 +100,7 @@ def _check_setup(git: GitFolder, commit: str, agreed: str) -> str:
 
 
 def _hash(raw: bytes) -> str:
-    import hashlib  # noqa: PLC0415 - loads OpenSSL: 4 ms
-
-    return hashlib.sha256(raw).hexdigest()
+    return digests.sha256(raw).hexdigest()
 
 
 def _run_setup(ctx: Context, made: SessionWorktree, agreed: str) -> tuple[str, ...]:

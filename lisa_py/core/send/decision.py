@@ -19,7 +19,7 @@ from lisa_py.contract.dialogs import (
 )
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.core.send import answers, decision_log, dialog, dialog_list
+from lisa_py.core.send import answers, decision_log, dialog, dialog_list, open_dialog
 from lisa_py.core.send.dialog import DialogAnswer
 from lisa_py.core.send.dialog_list import FoundDialog
 from lisa_py.core.send.target import SendTarget
@@ -273,7 +273,7 @@ def _wait_until_taken(ctx: Context, target: SendTarget, found: FoundDialog) -> s
     deadline = ctx.clock.monotonic() + HOOK_SECONDS
     while ctx.clock.monotonic() < deadline:
         target.refresh()
-        if target.has_ended() or not dialog.has_dialog(target.status):
+        if target.has_ended() or not open_dialog.has_dialog(target.status):
             return target.status.state_source
         if not dialogs.is_waiting(target.ref, found.key):
             still = dialog_list.find_dialogs(ctx, target.ref, target.evidence, target.status, choices=False)

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from lisa_py.agents.base import Acceptance, InputPlan
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.core.context import Context
-from lisa_py.core.send import dialog, input_box, input_text
+from lisa_py.core.send import input_box, input_text, open_dialog
 from lisa_py.core.send.target import SendTarget
 from lisa_py.host import files
 
@@ -140,7 +140,7 @@ def _confirm_acceptance(ctx: Context, target: SendTarget, text: str, since: floa
     if _is_known(seen) or not target.evidence.reports_acceptance:
         return _conclude(ctx, target, text, since, seen)
     target.refresh(screen=text.startswith("/"))
-    if dialog.has_dialog(target.status):
+    if open_dialog.has_dialog(target.status):
         # Enter would answer the dialog; a new dialog means that the turn has begun
         return AcceptanceResult(seen=Acceptance(source=target.status.state_source))
     if target.has_ended():
@@ -200,7 +200,7 @@ def _confirm_command(target: SendTarget, text: str, since: float) -> AcceptanceR
 def _detect_command_effect(target: SendTarget) -> str:
     """Return the sign of a command that leaves no record: its menu is open, or the agent has ended."""
     target.refresh(screen=True)
-    return target.status.state_source if dialog.has_dialog(target.status) or target.has_ended() else ""
+    return target.status.state_source if open_dialog.has_dialog(target.status) or target.has_ended() else ""
 
 
 def _is_lost(target: SendTarget) -> bool:

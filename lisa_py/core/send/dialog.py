@@ -10,8 +10,9 @@ from msgspec import Struct, structs
 from lisa_py.agents.base import Agent, Checklist
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionState
-from lisa_py.contract.status import AgentReport, Status
+from lisa_py.contract.status import AgentReport
 from lisa_py.core.context import Context
+from lisa_py.core.send.open_dialog import DIALOG_POLL_SECONDS, has_dialog
 from lisa_py.store import session_records
 from lisa_py.store.paths import SessionRef
 from lisa_py.terminal import choices as terminal_choices
@@ -20,17 +21,12 @@ from lisa_py.terminal.choices import ScreenChoice
 if TYPE_CHECKING:
     from lisa_py.core.send.target import SendTarget
 
-DIALOG_KINDS = frozenset(
-    ("permission", "question", "trust", "login", "bypass", "update", "hooks_trust", "api_key", "dialog")
-)
-"""Kinds of dialogs with a list of choices, where typed text acts as keys."""
 DIALOG_DRAW_SECONDS = 3.0
 SELECTION_SECONDS = 3.0
 CLOSE_SECONDS = 1.5
 TICK_SECONDS = 10.0
 MAX_TRIES = 3
 CONTEXT_ROWS = 10
-DIALOG_POLL_SECONDS = 0.03
 
 
 class DialogAnswer(Struct, frozen=True, kw_only=True):
@@ -44,11 +40,6 @@ class DialogAnswer(Struct, frozen=True, kw_only=True):
     """Of a question with several choices: the ticked ones."""
     open_question: str = ""
     """The question that the dialog shows now: the same one, or the next."""
-
-
-def has_dialog(status: Status) -> bool:
-    """Return True if the agent shows a list of choices; at a limit some agents do and others are idle."""
-    return status.waiting_for in DIALOG_KINDS or (status.waiting_for == "limit" and status.agent_state == "waiting")
 
 
 def select_answer(ctx: Context, target: SendTarget, word: str) -> tuple[DialogAnswer, str]:

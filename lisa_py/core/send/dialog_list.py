@@ -14,7 +14,7 @@ from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
 from lisa_py.core.send import open_dialog
-from lisa_py.core.send.dialog import has_dialog
+from lisa_py.core.send.open_dialog import has_dialog
 from lisa_py.core.status import agent_reports, status_reader, transcript
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import processes

@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.core.send import decision, dialog, dialog_list, send
+from lisa_py.core.send import decision, dialog_list, open_dialog, send
 from lisa_py.core.send.send import SendPayload
 from lisa_py.core.send.target import SendTarget
 from lisa_py.host import processes
@@ -67,7 +67,7 @@ def interrupt_turn(ctx: Context, ref: SessionRef) -> InterruptResult:
 def _is_busy(target: SendTarget) -> bool:
     if target.has_ended():
         return False
-    is_asking = dialog.has_dialog(target.status) and target.status.waiting_for in dialog_list.CALL_KINDS
+    is_asking = open_dialog.has_dialog(target.status) and target.status.waiting_for in dialog_list.CALL_KINDS
     return is_asking or (target.status.agent_state in _BUSY and target.status.session_state == "in_progress")
 
 

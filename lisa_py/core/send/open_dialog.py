@@ -10,13 +10,22 @@ from lisa_py import agents
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import DialogChoice, Status
 from lisa_py.core.context import Context
-from lisa_py.core.send.dialog import DIALOG_POLL_SECONDS, has_dialog
 from lisa_py.core.status import status_reader
 from lisa_py.host.pane import Pane
 from lisa_py.store.paths import SessionRef
 
+DIALOG_KINDS = frozenset(
+    ("permission", "question", "trust", "login", "bypass", "update", "hooks_trust", "api_key", "dialog")
+)
+"""Kinds of dialogs with a list of choices, where typed text acts as keys."""
+DIALOG_POLL_SECONDS = 0.03
 DRAW_SECONDS = 1.0
 """Wait for the choices of a new dialog: an agent may report it before it has drawn them."""
+
+
+def has_dialog(status: Status) -> bool:
+    """Return True if the agent shows a list of choices; at a limit some agents do and others are idle."""
+    return status.waiting_for in DIALOG_KINDS or (status.waiting_for == "limit" and status.agent_state == "waiting")
 
 
 def add_drawn_dialogs(

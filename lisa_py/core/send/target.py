@@ -9,7 +9,7 @@ from lisa_py.agents.base import Acceptance, Agent, Binding, Composer, View
 from lisa_py.contract.errors import LisaError, TmuxUnavailable, session_not_found
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.send import dialog
+from lisa_py.core.send import dialog, open_dialog
 from lisa_py.core.status import agent_reports
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.poll_cache import PollCache
@@ -145,7 +145,7 @@ class SendTarget:
         self._require_not_stopped()
         self._wait_until_ready()
         is_other_screen = self.evidence.input_block and self.evidence.composer != "dialog"
-        if dialog.has_dialog(self.status) and not is_other_screen:
+        if open_dialog.has_dialog(self.status) and not is_other_screen:
             raise self._build_dialog_error()
 
     def require_interactive(self) -> None:
@@ -195,7 +195,7 @@ class SendTarget:
         box = self.agent.find_composer(screen)
         if (box is None or box.kind == "none") and self.agent.find_choices(layout.ANSI.sub("", screen)):
             self.refresh()
-            if dialog.has_dialog(self.status):
+            if open_dialog.has_dialog(self.status):
                 raise self._build_dialog_error()
 
     def _build_dialog_error(self) -> LisaError:

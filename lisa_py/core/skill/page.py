@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from lisa_py.contract import digests
 from lisa_py.contract.command_index import CommandEntry, CommandIndex
 from lisa_py.host import files
 
@@ -135,10 +136,8 @@ def _parse_sections(text: str) -> dict[str, frozenset[str]]:
 
 def capability_hash(surface: CommandIndex) -> str:
     """Return 12 hex digits that change with every added or removed command or flag."""
-    from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL: 4 ms
-
     lines = "".join(f"{entry.name}|{','.join(entry.flags)}\n" for entry in surface)
-    return sha256(lines.encode()).hexdigest()[:12]
+    return digests.sha256(lines.encode()).hexdigest()[:12]
 
 
 def is_newer(version: str, other: str) -> bool:

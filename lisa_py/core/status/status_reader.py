@@ -10,7 +10,6 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
 from lisa_py.core.redact.redactor import build_session_mask
-from lisa_py.core.status import refused_token
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.evidence_collector import collect_evidence
 from lisa_py.core.status.poll_cache import PollCache
@@ -74,7 +73,10 @@ def read_with_evidence(
 
 def _complete(ctx: Context, ref: SessionRef, evidence: Evidence, status: Status) -> Status:
     """Return the status with what only some sessions have: a refused token, a limit."""
-    status = refused_token.set_aside(ctx, ref, evidence, status)
+    if evidence.meta is not None and evidence.meta.oauth_token_id:
+        from lisa_py.core.status import refused_token  # noqa: PLC0415 - only with a pooled token
+
+        status = refused_token.set_aside(ctx, ref, evidence, status)
     if status.waiting_for != "limit":
         return status
     from lisa_py.core.status import usage_limit  # noqa: PLC0415 - only at a limit

@@ -22,7 +22,7 @@ from lisa_py.core.output.capture import capture_session
 from lisa_py.core.output.capture_request import CaptureRequest
 from lisa_py.core.output.events import EventReader
 from lisa_py.core.send import send
-from lisa_py.core.send.dialog import DIALOG_KINDS
+from lisa_py.core.send.open_dialog import DIALOG_KINDS
 from lisa_py.core.send.send import SendPayload
 from lisa_py.core.status import status_reader
 from lisa_py.core.status.evidence_collector import collect_evidence

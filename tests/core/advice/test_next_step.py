@@ -12,7 +12,7 @@ from lisa_py.contract.status import SESSION_STATES, WaitingFor
 from lisa_py.core.advice import next_step, target
 from lisa_py.core.advice.next_step import Situation
 from lisa_py.core.advice.target import AdviceTarget, RespawnOptions
-from lisa_py.core.send.dialog import DIALOG_KINDS
+from lisa_py.core.send.open_dialog import DIALOG_KINDS
 from tests.lisa_host import LisaHost
 
 TARGET = AdviceTarget(

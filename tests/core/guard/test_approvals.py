@@ -11,7 +11,8 @@ from lisa_py import agents
 from lisa_py.contract.approvals import ApprovalRules
 from lisa_py.core.guard import approval_file, tool_rules
 from lisa_py.core.guard.call_rules import RequestedCall
-from lisa_py.core.guard.tool_rules import ToolRules, ToolVerdict
+from lisa_py.core.guard.session_rules import ToolRules
+from lisa_py.core.guard.tool_rules import ToolVerdict
 
 RULES = """
 [[deny]]

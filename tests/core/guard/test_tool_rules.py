@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lisa_py.core.guard import shell_stages, tool_rules
 from lisa_py.core.guard.call_rules import RequestedCall
-from lisa_py.core.guard.tool_rules import ToolRules
+from lisa_py.core.guard.session_rules import ToolRules
 
 
 def decide(tool: str, allowed: str = "", denied: str = "", mode: str = "", **call: Any) -> str:

@@ -14,7 +14,8 @@ import pytest
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.lifecycle import worktree
-from lisa_py.core.lifecycle.worktree import WorktreePlan, WorktreeRequest
+from lisa_py.core.lifecycle.worktree import WorktreePlan
+from lisa_py.core.lifecycle.worktree_request import WorktreeRequest
 from lisa_py.host import folder_copy
 from lisa_py.store import session_records
 from tests.fleet import Fleet

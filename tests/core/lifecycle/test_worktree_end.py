@@ -10,8 +10,8 @@ import pytest
 
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.lifecycle import worktree, worktree_end
-from lisa_py.core.lifecycle.worktree import WorktreeRequest
 from lisa_py.core.lifecycle.worktree_end import EndedWorktree
+from lisa_py.core.lifecycle.worktree_request import WorktreeRequest
 from tests.fleet import Fleet
 from tests.lisa_host import LisaHost
 from tests.repository import Repository

@@ -6,7 +6,7 @@ import pytest
 
 from lisa_py import agents
 from lisa_py.contract.status import AgentReport, Status
-from lisa_py.core.send import dialog
+from lisa_py.core.send import dialog, open_dialog
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from lisa_py.core.send import dialog
 )
 def test_menu_is_distinguished_from_idle_at_a_limit(waiting_for: str, agent_state: str, asks: bool) -> None:
     status = Status(session="lisa-x", waiting_for=waiting_for, agent_state=agent_state)  # type: ignore[arg-type]
-    assert dialog.has_dialog(status) is asks
+    assert open_dialog.has_dialog(status) is asks
 
 
 def test_first_key_waits_for_a_dialog_that_has_just_opened() -> None:

@@ -1,0 +1,44 @@
+"""Digests from the modules that hashlib is made of: hashlib itself loads OpenSSL, which takes 4 ms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Digest
+
+
+def md5(data: bytes = b"") -> Digest:
+    """Return an MD5 digest, for names only: no protection against forgery."""
+    made: Digest = _find("_md5", "md5")(data, usedforsecurity=False)
+    return made
+
+
+def sha1(data: bytes = b"") -> Digest:
+    """Return a SHA-1 digest, for names only: no protection against forgery."""
+    made: Digest = _find("_sha1", "sha1")(data, usedforsecurity=False)
+    return made
+
+
+def sha256(data: bytes = b"") -> Digest:
+    """Return a SHA-256 digest."""
+    made: Digest = _find("_sha256", "sha256")(data)
+    return made
+
+
+def make_uuid(namespace: bytes, name: str) -> str:
+    """Return the UUID, version 5, of a name: as uuid.uuid5, whose module loads OpenSSL and platform."""
+    raw = bytearray(sha1(namespace + name.encode("utf-8", "surrogateescape")).digest()[:16])
+    raw[6], raw[8] = raw[6] & 0x0F | 0x50, raw[8] & 0x3F | 0x80
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _find(module: str, name: str) -> Any:
+    """Return the constructor of the small module if this Python has it (`_sha256` is `_sha2` since 3.12)."""
+    for each in (module, "_sha2", "hashlib"):
+        try:
+            return getattr(__import__(each), name)
+        except (ImportError, AttributeError):
+            continue
+    raise ImportError(f"this Python has no {name}")

@@ -1,0 +1,22 @@
+"""The digests are those of hashlib, with and without the small modules."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+
+import pytest
+
+from lisa_py.contract import digests
+
+TEXT = "naïve\udcff".encode("utf-8", "surrogateescape")
+
+
+@pytest.mark.parametrize("missing", [(), ("_md5", "_sha1", "_sha256", "_sha2")], ids=["small modules", "only hashlib"])
+@pytest.mark.parametrize("name", ["md5", "sha1", "sha256"])
+def test_digests_equal_those_of_hashlib(monkeypatch: pytest.MonkeyPatch, name: str, missing: tuple[str, ...]) -> None:
+    for module in missing:
+        monkeypatch.setitem(sys.modules, module, None)
+    made = getattr(digests, name)()
+    made.update(TEXT)
+    assert made.hexdigest() == getattr(hashlib, name)(TEXT).hexdigest() == getattr(digests, name)(TEXT).hexdigest()
