@@ -150,8 +150,9 @@ def touches(call: RequestedCall, paths: Sequence[str]) -> bool:
 def find_touched(call: RequestedCall, globs: Sequence[str]) -> str:
     """Return a path of the call that one of the globs covers; of a shell line any word counts as a path."""
     named = list(call.paths)
-    for word in call.line.words if call.line is not None else ():
-        named += [word, word.partition("=")[2]]
+    for word in (word for stage in (call.line.stages if call.line is not None else ()) for word in stage):
+        name = word.value.lstrip("<>&|0123456789") or word.value
+        named += [name, name.partition("=")[2]]
     patterns = [pattern for glob in globs for pattern in _compile_globs(glob, call.root)]
     for name in (each for each in named if each and "\0" not in each):
         if any(pattern.fullmatch(path) for path in _spell_path(name, call) for pattern in patterns):

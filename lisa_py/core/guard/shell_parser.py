@@ -8,14 +8,32 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
-from lisa_py.core.guard import shell_stages
+from lisa_py.contract.late_pattern import compile_late
+from lisa_py.core.guard import shell_stages, shell_wrappers
 from lisa_py.core.guard.shell_stages import ASSIGNMENT, REDIRECTION, ShellStage, ShellWord
 
-_SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "fish"))
+_SHELL = compile_late(r"(?:r?bash|r?ksh|mksh|pdksh|r?zsh|(?:d|da|a|t?c|fi|xon)?sh|nu|elvish|pwsh)(?:[-.\d][\w.-]*)?")
 _KEYWORDS = frozenset(
-    ("if", "then", "else", "elif", "fi", "do", "done", "while", "until", "!", "{", "}", "esac", "coproc")
+    (
+        *("if", "then", "else", "elif", "fi", "do", "done", "while", "until", "!", "{", "}", "esac", "coproc", "]]"),
+        *("-", "nocorrect", "and", "or", "not", "begin"),  # of zsh and fish
+    )
 )
-_COMPOUNDS = frozenset(("for", "select", "case", "[["))
+_COMPOUNDS = frozenset(("for", "foreach", "select", "case", "[["))
+_RESERVED = frozenset(("if", "then", "else", "elif", "do", "while", "until", "!", "{"))
+"""Keywords before a condition."""
+_BODIES = frozenset(("if", "elif", "while", "until", "repeat", "}"))
+"""Words that zsh lets a body in braces follow."""
+_EMPTY_PARENTHESES = compile_late(r"\(\s*\)")
+_SUBSCRIPT = compile_late(r"[A-Za-z_]\w*\[[^]]*(?:\$\(|`)")
+"""A subscript that arithmetic would expand, also from quotes."""
+_QUOTED_SUBSTITUTION = compile_late(r"'[^']*(?:\$\(|`)[^']*'|\\[$`]")
+_NAMES_OF_COMMANDS = compile_late(
+    r"(?:PROMPT_COMMAND|EDITOR|VISUAL|PAGER|MANPAGER|BROWSER|LESSOPEN|SUDO_EDITOR|(?:SUDO|SSH|GIT)_ASKPASS"
+    r"|GIT_\w*(?:EDITOR|PAGER|SSH|COMMAND|DIFF))\+?=|BASH_FUNC_[^=]*="
+)
+_START_FILES = compile_late(r"(?:BASH_ENV|ENV|ZDOTDIR)=(?:\s<\(|/dev/|/proc/)")
+_HERE_STRING = compile_late(r"0?<<<")
 _UNKNOWN_INPUT = ShellWord("...", "...", True)
 """Words that a program such as xargs appends to its command."""
 _MAX_DEPTH = 10
@@ -51,73 +69,35 @@ class ShellReading(Struct, frozen=True):
     """Why parts of it cannot be parsed."""
     hidden: str = ""
     """A command that gets what it runs from elsewhere: a variable, its input."""
-    words: tuple[str, ...] = ()
+    stages: tuple[tuple[ShellWord, ...], ...] = ()
     """Every word, also those of redirections."""
 
 
-class _Wrapper(Struct, frozen=True):
-    """A program that runs the command behind its options."""
-
-    valued: str = ""
-    """Letters of options with a value."""
-    flags: str = ""
-    """Letters of options without one."""
-    valued_names: tuple[str, ...] = ()
-    """Long options with a separate value."""
-    operands: int = 0
-    """Words before the command."""
-    scripts: str = ""
-    """Letters of options whose value is a script."""
-    is_joined: bool = False
-    """The words are a script."""
-
-
-_ANY = 1 << 30
-_WRAPPERS = {
-    "sudo": _Wrapper("CDghpRrtTUu", "ABbEeHiKklnPSsVv", ("user", "group", "host", "prompt", "chdir", "chroot", "role")),
-    "doas": _Wrapper("Cua", "Lns"),
-    "env": _Wrapper("uCa", "i0v", ("unset", "chdir", "argv0"), scripts="S"),
-    "nohup": _Wrapper(),
-    "setsid": _Wrapper(flags="cfw"),
-    "exec": _Wrapper("a", "cl"),
-    "command": _Wrapper(flags="p"),
-    "builtin": _Wrapper(),
-    "time": _Wrapper("of", "apvV", ("output", "format")),
-    "timeout": _Wrapper("ks", "vfp", ("kill-after", "signal"), 1),
-    "nice": _Wrapper("n", "0123456789", ("adjustment",)),
-    "ionice": _Wrapper("cn", "t", ("class", "classdata")),
-    "stdbuf": _Wrapper("ioe", "", ("input", "output", "error")),
-    "xargs": _Wrapper("adEIJLnPRSs", "0eiloprtx", ("arg-file", "delimiter", "max-args", "max-procs", "max-lines")),
-    "watch": _Wrapper("nq", "bcdegprtwxC", ("interval",), is_joined=True),
-    "flock": _Wrapper("wE", "seunoxF", ("timeout", "wait", "conflict-exit-code"), 1, scripts="c"),
-    "parallel": _Wrapper("jaNnLlsISPC", "kmuvXtq0", ("jobs", "arg-file", "colsep", "joblog"), is_joined=True),
-    "ssh": _Wrapper("BbcDEeFIiJLlmOopQRSWw", "46AaCfGgKkMNnqsTtVvXxYy", (), 1, is_joined=True),
-    "chroot": _Wrapper("", "", ("userspec", "groups"), 1),
-    "runuser": _Wrapper("ugGsw", "lmp", ("user", "group", "shell"), _ANY, scripts="c"),
-    "su": _Wrapper("gGsw", "lmpP", ("group", "shell"), _ANY, scripts="c"),
-    "script": _Wrapper("EIOBTmot", "aefqr", (), _ANY, scripts="c"),
-    "strace": _Wrapper("aeIobEOPpsSuUX", "cCdDfFhiknqrtTvVwxyYzZ"),
-    "ltrace": _Wrapper("aADeFlnopsuxX", "bcCfhiLrStTV"),
-    "taskset": _Wrapper("", "ap", (), 1),
-    "chrt": _Wrapper("TPD", "abdefimopRrv", (), 1),
-    "unshare": _Wrapper("SGRw", "imnpuUCTcfr"),
-    "systemd-run": _Wrapper("puMHEt", "dGPqrS", ("unit", "property", "uid", "gid", "setenv", "working-directory")),
-    "busybox": _Wrapper(),
-    "toybox": _Wrapper(),
-    "caffeinate": _Wrapper("tw", "dimsu"),
-    "npx": _Wrapper("pw", "yq", ("package", "workspace"), scripts="c"),
-    "uv run": _Wrapper("pw", "qvn", ("with", "python", "project", "directory", "extra", "group", "env-file")),
-    "poetry run": _Wrapper(),
-    "pipenv run": _Wrapper(),
-    "bundle exec": _Wrapper(),
-}
-"""A rule denies what these run; the ones behind which a rule allows are a list of its own, and a shorter one."""
-_WRAPPERS |= {f"g{name}": _WRAPPERS[name] for name in ("timeout", "nice", "env", "nohup", "stdbuf", "time", "xargs")}
 _EXEC_OPTIONS = {
-    "find": ("-exec", "-execdir", "-ok", "-okdir"),
-    "fd": ("-x", "-X", "--exec", "--exec-batch"),
-    "fdfind": ("-x", "-X", "--exec", "--exec-batch"),
+    "find": compile_late(r"-(?:exec|execdir|ok|okdir)(?P<glued>)"),
+    "fd": compile_late(r"(?:-[A-Za-wyzA-WYZ]*[xX]|--exec(?:-batch)?(?:=|\Z))(?P<glued>.*)", re.DOTALL),
 }
+_EXEC_OPTIONS["fdfind"] = _EXEC_OPTIONS["fd"]
+_SCRIPT_OPTIONS = {
+    "tar": compile_late(r"--(?:to-command|use-compress-program|rsh-command|info-script|checkpoint-action)|-[IF]"),
+    "rsync": compile_late(r"--rsh|-[A-Za-z]*e"),
+    "rg": compile_late(r"--pre|--hostname-bin"),
+    "git": compile_late(r"--exec|-x|--(?:tree|index|msg|env|parent|commit|tag-name)-filter|-c"),
+    "ssh": compile_late(r"-o"),
+    "scp": compile_late(r"-[oSD]"),
+    "sftp": compile_late(r"-[oSD]"),
+    "man": compile_late(r"-P|--pager"),
+    "nodemon": compile_late(r"-x|--exec"),
+    "nix-shell": compile_late(r"--run|--command"),
+    "sort": compile_late(r"--compress-program"),
+    "entr": compile_late(r"-[a-z]*s"),
+    "compgen": compile_late(r"-C"),
+    "complete": compile_late(r"-C"),
+    "mapfile": compile_late(r"-C"),
+    "readarray": compile_late(r"-C"),
+}
+"""Options of which the value is a command."""
+_TMUX_STARTERS = compile_late(r"new|split|respawn|run|if-|pipe|send|popup|display-popup|confirm|bind|set-hook")
 
 
 def parse_commands(text: str) -> list[ShellCommand]:
@@ -132,8 +112,8 @@ def parse_commands(text: str) -> list[ShellCommand]:
 def read_line(text: str) -> ShellReading:
     """Return what a line would run, also of one that cannot be parsed to its end."""
     reader = _Reader()
-    reader.read_script(text, 0)
-    return ShellReading(tuple(reader.commands), reader.broken, reader.hidden, tuple(reader.words))
+    reader.read_script(text.replace("\0", ""), 0)  # as shells do
+    return ShellReading(tuple(reader.commands), reader.broken, reader.hidden, tuple(reader.stages))
 
 
 class _Reader:
@@ -141,26 +121,27 @@ class _Reader:
 
     def __init__(self) -> None:
         self.commands: list[ShellCommand] = []
-        self.words: list[str] = []
+        self.stages: list[tuple[ShellWord, ...]] = []
         self.broken = ""
         self.hidden = ""
 
     def read_script(self, text: str, depth: int) -> None:
         if not self._may_go_on(depth):
             return
-        open_cases = 0
+        open_cases, in_condition = 0, False
         stages = shell_stages.split_stages(text)
         patterns = _find_patterns(stages)
         for number, stage in enumerate(stages):
             if stage.broken:
                 self.broken = "a quote or a group is not closed"
-            self.words += [word.value.lstrip("<>&|0123456789") or word.value for word in stage.every_word]
-            words = _drop_redirections(stage.every_word)
+            self.stages.append(stage.every_word)
+            kept = _drop_redirections(stage.every_word)
+            words, in_condition = _skip_condition(kept, stage.every_word, in_condition)
             first = next((word.raw for word in words if word.raw not in _KEYWORDS), "")
             if open_cases <= 0 or number not in patterns:
                 self._read_command(words, stage, depth)
             open_cases += (first == "case") - any(word.raw == "esac" for word in words)
-            for script in stage.scripts:
+            for script in (*stage.scripts, *_find_late_scripts(stage)):
                 self.read_script(script, depth + 1)
         if open_cases > 0:  # a pattern of it has ended a substitution
             self.broken = "a case is not closed"
@@ -171,6 +152,13 @@ class _Reader:
         return self.broken != "nested too deeply"
 
     def _read_command(self, words: Sequence[ShellWord], stage: ShellStage, depth: int) -> None:
+        for at, word in enumerate(words):
+            self._read_assignment(word, next(iter(words[at + 1 : at + 2]), word), depth)
+        for at, word in enumerate(words[1:], 1):
+            has_body = words[0].raw in _BODIES or words[at - 1].raw == "always"
+            if word.raw == "{" and has_body and at + 1 < len(words):
+                self._read_command(words[at + 1 :], stage, depth + 1)
+                break
         words, named = _strip_grammar(words)
         if named:
             self._read_command(words[1:], stage, depth)
@@ -194,56 +182,100 @@ class _Reader:
         if shown:
             self.commands.append(ShellCommand(shown, guessed, known, len(shown) < len(words)))
         program = os.path.basename(words[0].value)
+        if program.startswith("="):  # its path, for zsh
+            self._expand([_replace(words[0], words[0].value[1:]), *words[1:]], stage, depth + 1, guessed=True)
         if words[0].varies and not guessed:
             self.hidden = self.hidden or words[0].raw
-        if program in _SHELLS:
+        if program in _SCRIPT_OPTIONS:
+            self._read_script_options(words, _SCRIPT_OPTIONS[program], depth)
+        if _SHELL.fullmatch(program):
             self._read_shell(words, stage, depth)
         elif program in _SPECIAL:
             _SPECIAL[program](self, words, depth)
         elif program in _EXEC_OPTIONS:
             for inner in _find_exec(words, _EXEC_OPTIONS[program]):
                 self._expand(inner, stage, depth + 1)
+        elif program in ("at", "batch"):
+            self._read_login(program, words, stage, depth)
+        elif program == "crontab" and any(word.value == "-" for word in words):
+            self.hidden = self.hidden or "the input of crontab"
         else:
             self._read_wrapper(program, words, stage, depth)
+
+    def _read_assignment(self, word: ShellWord, following: ShellWord, depth: int) -> None:
+        """Read the value of a variable from which a shell or a program takes a command."""
+        if _NAMES_OF_COMMANDS.match(word.value):
+            self.read_script(word.value.partition("=")[2], depth + 1)
+        elif _START_FILES.match(f"{word.raw} {following.raw}" if word.raw.endswith("=") else word.raw):
+            self.hidden = self.hidden or word.raw
+
+    def _read_script_options(self, words: Sequence[ShellWord], options: re.Pattern[str], depth: int) -> None:
+        for at, word in enumerate(words[1:], 1):
+            found = options.match(word.value)
+            if found is None:
+                continue
+            glued = word.value[found.end() :].removeprefix("=")
+            given = _replace(word, glued) if glued else next(iter(words[at + 1 : at + 2]), word)
+            name, equals, assigned = given.value.partition("=")
+            script = assigned.lstrip("!") if equals and " " not in name else given.value
+            hidden = self.hidden
+            if not (given.varies and script.startswith("$")):
+                self.read_script(script, depth + 1)
+            self.hidden = hidden if given.varies else self.hidden
 
     def _guess(self, words: Sequence[ShellWord], count: int, depth: int) -> None:
         """Add tails of the words, of which one may be a command."""
         empty = ShellStage(())
         for start in range(min(count, len(words))):
-            if words[start].value[:1] not in ("", "-"):
+            is_value = (
+                words[start].varies and start and ("=" in words[start].value or words[start - 1].value[:1] == "-")
+            )
+            if words[start].value[:1] not in ("", "-") and not is_value:
                 self._expand(words[start:], empty, depth + 1, guessed=True)
 
     def _read_wrapper(self, program: str, words: Sequence[ShellWord], stage: ShellStage, depth: int) -> None:
-        pair = f"{program} {words[1].value}" if len(words) > 1 else ""
-        found = _WRAPPERS.get(program)
-        if found is None and pair in _WRAPPERS:
-            found, words = _WRAPPERS[pair], words[1:]
+        found = shell_wrappers.find_wrapper(program, words)
         if found is None or (program == "command" and len(words) > 1 and words[1].value in ("-v", "-V")):
             return
-        options = _read_options(words, found)
+        wrapper, words = found.wrapper, found.words
+        options = shell_wrappers.read_options(words, wrapper)
         for script in options.scripts:
-            self._read_given(script, depth)
+            self._read_given(_replace(script, f"env {script.value}") if program.endswith("env") else script, depth)
         rest = list(words[options.end :])
-        if found.is_joined:
-            self._read_joined(program, rest, depth)
-        elif found.operands == _ANY:
-            self._guess(words[1:], len(words) if program == "runuser" else 0, depth)
-        else:
-            rest += [_UNKNOWN_INPUT] if program.endswith("xargs") and rest else []
-            if rest:
-                self._expand(rest, stage, depth + 1, guessed=options.doubts > 0)
-            self._guess(rest[1:], options.doubts, depth)
+        if wrapper.is_vague:
+            self._guess(words[1:], len(words), depth)
+        elif wrapper.is_joined:
+            self._read_joined(program, rest, shell_wrappers.find_replaced(words) or "{}", depth)
+        elif program.endswith("time"):
+            self._read_command(rest, stage, depth + 1)
+        elif rest:
+            rest = _mark_input(words, rest) if program.endswith("xargs") else rest
+            self._expand(rest, stage, depth + 1, guessed=options.doubts > 0)
+        self._guess(rest[1:], options.doubts, depth)
+        if wrapper.starts_shell and not options.scripts and (wrapper.is_vague or not rest):
+            self._read_login(program, words, stage, depth)
 
-    def _read_joined(self, program: str, words: Sequence[ShellWord], depth: int) -> None:
+    def _read_login(self, program: str, words: Sequence[ShellWord], stage: ShellStage, depth: int) -> None:
+        """Read the input of a program that starts a shell, unless it is the one of the agent."""
+        is_shell = program not in ("sudo", "doas") or any(
+            re.match(r"-[A-Za-z]*[si]|--(?:shell|login)\Z", word.value) for word in words
+        )
+        if is_shell and (stage.is_piped or any("<" in word.raw[:3] for word in stage.every_word)):
+            self._read_input(program, stage, depth)
+
+    def _read_joined(self, program: str, words: Sequence[ShellWord], replaced: str, depth: int) -> None:
         if program == "parallel":
             stop = next((at for at, word in enumerate(words) if word.value.startswith(":::")), len(words))
             for word in () if stop else words[1:]:  # each is a command
                 self._read_given(word, depth)
-            if not words:
+            if not words or (not stop and words[0].value != ":::"):
                 self.hidden = self.hidden or f"the input of {program}"
             words = words[:stop]
+            self._expand([*words, _UNKNOWN_INPUT] if words else [], ShellStage(()), depth + 1)
         if words:
-            self._read_given(_join(words), depth)
+            joined = _join(words)
+            value = joined.value.replace(replaced, "$_") if program in ("parallel", "sem") else joined.value
+            self._read_given(_replace(joined, value), depth)
 
     def _read_given(self, word: ShellWord, depth: int) -> None:
         """Read a word that is a script."""
@@ -265,31 +297,50 @@ class _Reader:
             self._read_given(rest[0], depth)
             return
         rest = [] if takes_input else rest
-        if rest and not _is_stream(rest[0]):
+        if rest and rest[0] is not _UNKNOWN_INPUT and not _is_stream(rest[0]):
             return  # the name of a file
-        if stage.documents and not rest:
+        self._read_input(words[0].raw, stage if not rest else ShellStage(()), depth)
+
+    def _read_input(self, program: str, stage: ShellStage, depth: int) -> None:
+        """Read the input of a shell."""
+        if stage.documents:
             for document in stage.documents:
                 varies = "$" in document or "`" in document
                 self._read_given(ShellWord("a here-document", document, varies), depth)
-        elif (text := _find_here_string(stage)) is not None and not rest:
+        elif (text := _find_here_string(stage)) is not None:
             self._read_given(text, depth)
         else:
-            self.hidden = self.hidden or f"the input of {words[0].raw}"
+            self.hidden = self.hidden or f"the input of {program}"
 
     def read_joined_arguments(self, words: Sequence[ShellWord], depth: int) -> None:
         """Read `eval`."""
-        if len(words) > 1:
-            self._read_given(_join(words[1:]), depth)
+        if rest := _drop_end_of_options(words[1:]):
+            self._read_given(_join(rest), depth)
 
     def read_first_argument(self, words: Sequence[ShellWord], depth: int) -> None:
         """Read `trap`."""
-        for word in words[1:2]:
+        for word in _drop_end_of_options(words[1:])[:1]:
             self._read_given(word, depth)
+
+    def read_every_argument(self, words: Sequence[ShellWord], depth: int) -> None:
+        """Read what may be scripts among the words: `hyperfine`, `bind`, `tmux`."""
+        for word in words[1:]:
+            if any(char.isspace() for char in word.value):
+                self.read_script(word.value.rpartition('": ')[2], depth + 1)
+        if os.path.basename(words[0].value) != "tmux" or any(_TMUX_STARTERS.match(word.value) for word in words[1:]):
+            self._guess(words[1:], len(words), depth)
+
+    def read_after_option(self, words: Sequence[ShellWord], depth: int) -> None:
+        """Read `jobs -x COMMAND`, `hash -p PROGRAM NAME`."""
+        for at, word in enumerate(words[1:], 1):
+            if word.value[:2] in ("-x", "-p"):
+                glued = [_replace(word, word.value[2:])] if word.value[2:] else []
+                self._expand([*glued, *words[at + 1 :]], ShellStage(()), depth + 1)
 
     def read_aliases(self, words: Sequence[ShellWord], depth: int) -> None:
         for word in words[1:]:
             if "=" in word.value:
-                self._read_given(ShellWord(word.raw, word.value.partition("=")[2], word.varies), depth)
+                self._read_given(_replace(word, word.value.partition("=")[2]), depth)
 
     def read_sourced(self, words: Sequence[ShellWord], depth: int) -> None:
         if len(words) > 1 and _is_stream(words[1]):
@@ -299,10 +350,38 @@ class _Reader:
 _SPECIAL: dict[str, Callable[[_Reader, Sequence[ShellWord], int], None]] = {
     "eval": _Reader.read_joined_arguments,
     "trap": _Reader.read_first_argument,
+    "hyperfine": _Reader.read_every_argument,
+    "bind": _Reader.read_every_argument,
+    "tmux": _Reader.read_every_argument,
+    "jobs": _Reader.read_after_option,
+    "hash": _Reader.read_after_option,
     "alias": _Reader.read_aliases,
     ".": _Reader.read_sourced,
     "source": _Reader.read_sourced,
 }
+
+
+def _replace(word: ShellWord, value: str) -> ShellWord:
+    return ShellWord(word.raw, value, word.varies)
+
+
+def _drop_end_of_options(words: Sequence[ShellWord]) -> Sequence[ShellWord]:
+    return words[1:] if words and words[0].value == "--" else words
+
+
+def _mark_input(words: Sequence[ShellWord], rest: Sequence[ShellWord]) -> list[ShellWord]:
+    """Return the command of xargs with what its input replaces or extends."""
+    replaced = shell_wrappers.find_replaced(words[: len(words) - len(rest)])
+    if not replaced:
+        return [*rest, _UNKNOWN_INPUT]
+    return [ShellWord(word.raw, word.value, word.varies or replaced in word.value) for word in rest]
+
+
+def _find_late_scripts(stage: ShellStage) -> Iterator[str]:
+    """Yield what quotes hide only for a moment: a subscript in arithmetic, a value that the shell expands later."""
+    for word in stage.every_word:
+        if _QUOTED_SUBSTITUTION.search(word.raw) and (_SUBSCRIPT.search(word.value) or ASSIGNMENT.match(word.value)):
+            yield from shell_stages.find_substitutions(word.value)
 
 
 def _join(words: Sequence[ShellWord]) -> ShellWord:
@@ -332,6 +411,18 @@ def _find_patterns(stages: Sequence[ShellStage]) -> set[int]:
     return found
 
 
+def _skip_condition(
+    words: Sequence[ShellWord], every_word: Sequence[ShellWord], is_open: bool
+) -> tuple[Sequence[ShellWord], bool]:
+    """Return the words without the rest of a condition in `[[ ]]`, and True if one is open at their end."""
+    if is_open:
+        end = next((at for at, word in enumerate(words) if word.raw == "]]"), len(words))
+        return words[end + 1 :], end == len(words)
+    raws = [word.raw for word in every_word]
+    first = next((raw for raw in raws if raw not in _RESERVED), "")  # behind a variable it is a program
+    return words, first == "[[" and "]]" not in raws
+
+
 def _drop_redirections(words: Sequence[ShellWord]) -> list[ShellWord]:
     kept, at = [], 0
     while at < len(words):
@@ -344,10 +435,10 @@ def _drop_redirections(words: Sequence[ShellWord]) -> list[ShellWord]:
 
 def _find_here_string(stage: ShellStage) -> ShellWord | None:
     for at, word in enumerate(stage.every_word):
-        if word.raw == "<<<":
-            return next(iter(stage.every_word[at + 1 :]), None)
-        if word.raw.startswith("<<<"):
-            return ShellWord(word.raw, word.value[3:], word.varies)
+        found = _HERE_STRING.match(word.raw)
+        if found is not None:
+            given = _replace(word, word.value[found.end() :])
+            return given if given.value else next(iter(stage.every_word[at + 1 :]), None)
     return None
 
 
@@ -365,77 +456,30 @@ def _strip_grammar(words: Sequence[ShellWord]) -> tuple[Sequence[ShellWord], boo
             at += 1
         elif raw == "function":
             at += 2
-        elif raw.endswith("()"):
+        elif raw.endswith(")") and _EMPTY_PARENTHESES.search(raw):
             at += 1
-        elif following == "()":
+        elif _EMPTY_PARENTHESES.fullmatch(following):
             at += 2
         else:
             break
     return words[at:], named
 
 
-class _WrapperOptions(Struct, frozen=True):
-    """The options of a wrapper."""
-
-    end: int
-    """Place of the first word behind options and operands."""
-    doubts: int
-    """Number of unknown options, each of which may have taken a word."""
-    scripts: tuple[ShellWord, ...]
-
-
-def _read_options(words: Sequence[ShellWord], wrapper: _Wrapper) -> _WrapperOptions:
-    at, doubts, operands = 1, 0, wrapper.operands
-    scripts: list[ShellWord] = []
-    while at < len(words):
-        value = words[at].value
-        if value == "--" and not words[at].varies:
-            at += 1 + operands
-            break
-        if value == "-":
-            at += 1
-        elif value.startswith("-"):
-            step, is_known = _read_option(words, at, wrapper, scripts)
-            at += step
-            doubts += not is_known
-        elif ASSIGNMENT.match(value):
-            at += 1
-        elif operands:
-            operands -= 1
-            at += 1
-        else:
-            break
-    return _WrapperOptions(at, doubts, tuple(scripts))
-
-
-def _read_option(words: Sequence[ShellWord], at: int, wrapper: _Wrapper, scripts: list[ShellWord]) -> tuple[int, bool]:
-    """Return the number of words of an option, and False if that is not certain."""
-    word = words[at]
-    following = list(words[at + 1 : at + 2])
-    if word.varies:
-        return 1, False
-    if word.value.startswith("--"):
-        name, equals, value = word.value[2:].partition("=")
-        if name in ("command", "split-string", "call") and wrapper.scripts:
-            scripts += [ShellWord(word.raw, value, word.varies)] if equals else following
-            return (1 if equals else 2), True
-        return (2 if not equals and name in wrapper.valued_names else 1), bool(equals) or name in wrapper.valued_names
-    for place, letter in enumerate(word.value[1:], 2):
-        rest = word.value[place:]
-        if letter in wrapper.scripts:
-            scripts += [ShellWord(word.raw, rest, word.varies)] if rest else following
-            return (1 if rest else 2), True
-        if letter in wrapper.valued:
-            return (1 if rest else 2), True
-        if letter not in wrapper.flags:
-            return 1, False
-    return 1, True
-
-
-def _find_exec(words: Sequence[ShellWord], options: Sequence[str]) -> Iterator[list[ShellWord]]:
-    """Yield the commands behind `-exec` and the like, up to `;` or `+`."""
+def _find_exec(words: Sequence[ShellWord], options: re.Pattern[str]) -> Iterator[list[ShellWord]]:
+    """Yield the commands behind `-exec` and the like, up to `;` or `{} +`."""
+    varied = next((at for at, word in enumerate(words) if at and word.varies and word.raw.startswith("$")), 0)
+    if varied and words[-1].value == ";" and not any(options.fullmatch(word.value) for word in words):
+        yield list(words[varied:])
     for at, word in enumerate(words):
-        if word.value in options:
-            rest = list(words[at + 1 :])
-            end = next((number for number, each in enumerate(rest) if each.value in (";", "+")), len(rest))
-            yield [*rest[:end], _UNKNOWN_INPUT] if rest[:end] else []
+        found = options.fullmatch(word.value) if at else None
+        if found is None:
+            continue
+        glued = [_replace(word, found["glued"])] if found["glued"] else []
+        rest = list(words[at + 1 :])
+        end = next((number for number, each in enumerate(rest) if _ends_exec(rest, number)), len(rest))
+        command = [*glued, *rest[:end]]
+        yield [*command, _UNKNOWN_INPUT] if command else []
+
+
+def _ends_exec(words: Sequence[ShellWord], at: int) -> bool:
+    return words[at].value == ";" or (words[at].value == "+" and at > 0 and words[at - 1].value == "{}")

@@ -83,6 +83,11 @@ def split_stages(line: str) -> tuple[ShellStage, ...]:
     return _Splitter(line).split()
 
 
+def find_substitutions(text: str) -> tuple[str, ...]:
+    """Return the sources of the substitutions in a text, as in a here-document."""
+    return _Splitter(text).read_text()
+
+
 class _Splitter:
     """Reads a line from left to right."""
 
@@ -135,7 +140,7 @@ class _Splitter:
             self._read_group(char)
         elif char in "{*?[":
             self._opaque |= char == "{"
-            self._varies = True
+            self._varies |= not line.startswith("{}", at)
             self._take(1)
         elif char in _BLANKS:
             self._end_word()
@@ -313,13 +318,14 @@ class _Splitter:
 
     def _read_to_closing(self, opening: str) -> None:
         self._depth += 1
+        announced = len(self._heredocs)
         self._take(1)
         closing = "`" if opening == "`" else ")"
         if self._depth > _MAX_DEPTH:
             self._at = len(self._line)
         while self._at < len(self._line) and self._line[self._at] != closing:
             self._read_in_group(nested=closing == ")")
-        self._broken |= self._at >= len(self._line)
+        self._broken |= self._at >= len(self._line) or len(self._heredocs) > announced  # shells differ
 
     def _find_arithmetic_end(self) -> int:
         """Return the place of the last parenthesis of `((...))`; 0 for commands. Quotes are not read as arithmetic."""
