@@ -49,7 +49,7 @@ class ApprovalEntry(Answer, frozen=True, omit_defaults=True):
     decision: Literal["allow", "deny", "ask", "answer"]
     """ask: a rule left it to a person."""
     by: str
-    """rule, or the surface of a person: cli, attach, chat, api, pane."""
+    """rule, or the surface of a person: cli, attach, chat, api, pane, interrupt."""
     run_id: str = ""
     agent: str = ""
     input: str = ""

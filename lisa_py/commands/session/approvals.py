@@ -102,6 +102,7 @@ COMMAND = Command(
 The rules are in approvals.toml in the state folder (~/.lisa): tables [[deny]], [[ask]], [[allow]] with the keys tool,
 command, path and reason. deny wins, then ask, then allow; what no rule names is left to the session and its agent. The
 file is read at each call. Where it cannot be used, no rule allows a call and every call is asked about.
-The log has each decision: by a rule, by a person (cli, attach, chat), by a client of the API; secrets are masked.
+The log has each decision: by a rule, by a person (cli, attach, chat), by a client of the API, by an interrupt;
+secrets are masked.
 Keys in the pane of claude are in it once the call has run or the turn has ended; those in codex are not.""",
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import UNSET, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.core.send import decision, dialog_list, open_dialog, send
+from lisa_py.core.send import decision, decision_log, dialog_list, open_dialog, send
+from lisa_py.core.send.dialog_list import FoundDialog
 from lisa_py.core.send.send import SendPayload
 from lisa_py.core.send.target import SendTarget
 from lisa_py.host import processes
@@ -32,6 +35,8 @@ class InterruptResult(Answer):
     agent_state: str
     confirmed_by: str | UnsetType = UNSET
     """Evidence of the end of the turn."""
+    notices: tuple[str, ...] | UnsetType = UNSET
+    """Closed dialogs that are not in the log of approvals."""
     error_code: str | UnsetType = UNSET
     error: str | UnsetType = UNSET
 
@@ -56,12 +61,19 @@ def interrupt_turn(ctx: Context, ref: SessionRef) -> InterruptResult:
     while _is_busy(target) and ctx.clock.monotonic() < deadline:
         ctx.pause(POLL_SECONDS)
         target.refresh()
-    if not _is_busy(target):
-        for each in open_dialogs:
-            record = decision.build_record(ctx, "deny", "interrupt", "screen", "interrupted")
-            dialogs.decide(ref, each.key, record)
-            dialogs.release_closed(ref, each.key)
-    return _build_interrupt_result(target, interrupted=True)
+    notices = () if _is_busy(target) else _record_closed(ctx, target, open_dialogs)
+    return _build_interrupt_result(target, interrupted=True, notices=notices)
+
+
+def _record_closed(ctx: Context, target: SendTarget, closed: Sequence[FoundDialog]) -> tuple[str, ...]:
+    """Record the denial of each dialog; return why some are not in the log of approvals."""
+    notices = []
+    for each in closed:
+        record = decision.build_record(ctx, "deny", "interrupt", "screen", "interrupted")
+        if dialogs.decide(target.ref, each.key, record):
+            notices.append(decision_log.record_decision(ctx, target, each, record))
+        dialogs.release_closed(target.ref, each.key)
+    return tuple(filter(None, notices))
 
 
 def _is_busy(target: SendTarget) -> bool:
@@ -83,7 +95,7 @@ def _signal_agent(target: SendTarget) -> None:
         )
 
 
-def _build_interrupt_result(target: SendTarget, *, interrupted: bool) -> InterruptResult:
+def _build_interrupt_result(target: SendTarget, *, interrupted: bool, notices: tuple[str, ...] = ()) -> InterruptResult:
     is_done = not _is_busy(target)
     return InterruptResult(
         session=target.ref.session,
@@ -93,6 +105,7 @@ def _build_interrupt_result(target: SendTarget, *, interrupted: bool) -> Interru
         session_state=target.status.session_state,
         agent_state=target.status.agent_state,
         confirmed_by=target.status.state_source if interrupted and is_done else UNSET,
+        notices=notices or UNSET,
         error_code=UNSET if is_done else "interrupt_not_taken",
         error=UNSET if is_done else f"{target.ref.session} still works; read its pane",
     )

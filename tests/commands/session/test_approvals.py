@@ -77,6 +77,10 @@ def test_log_has_decisions_of_rules_and_persons(machine: LisaHost) -> None:
     assert read_log(machine, "--session", "other") == []
     assert "by rule (approvals.toml line 2)  shell  echo denied" in machine.lisa("session", "approvals", "--log").out
     stage.wait_for_state("idle")
+    stage.ask("[ask echo five]")
+    assert stage.lisa("interrupt").json["interrupted"] is True
+    closed = read_log(machine)[5:]
+    assert [(each["input"], each["decision"], each["by"]) for each in closed] == [("echo five", "deny", "interrupt")]
     (state_folder(machine) / "approvals").rename(machine.folder / "earlier")
     (state_folder(machine) / "approvals").write_text("in the way of the folder")
     stage.ask("[ask echo four]")
