@@ -25,6 +25,8 @@ from lisa_py.store.paths import SessionRef
 TEXT = "continue"
 PREFIX = "limit-"
 """Beginning of the ids of these texts."""
+SAME_SECONDS = 120.0
+"""Difference between two times of the end of one limit: codex gives it with other seconds in each record (0.171)."""
 ERRORS = (*queue.ERRORS, "store_unwritable", "session_not_found")
 """Error codes of set_plan."""
 
@@ -68,13 +70,32 @@ def queue_continuation(ctx: Context, ref: SessionRef, *, again: bool = False) ->
     limit = usage_limit.read_limit(evidence, ctx.settings.environ)
     if not limit.resets_at:
         return None
-    identity = f"{PREFIX}{evidence.run_id[:8]}-{int(limit.resets_at)}"
+    run = f"{PREFIX}{evidence.run_id[:8]}-"
     due_at = limit.resets_at + limit.precision
     request = queue.OutboxRequest(
-        text=TEXT, when="now", id=identity, verbatim=True, due_at=due_at, at_limit=True, again=again
+        text=TEXT,
+        when="now",
+        id=f"{run}{int(limit.resets_at)}",
+        verbatim=True,
+        due_at=due_at,
+        at_limit=True,
+        again=again,
+        is_same=lambda known: known.id.startswith(run) and is_same_limit(known, due_at),
     )
-    queue.add_text(ctx, ref, request)
-    return Continuation(identity, due_at)
+    identity = queue.add_text(ctx, ref, request).id
+    known = outbox_records.registry(ref).read().find(identity)
+    return Continuation(identity, due_at if known is None else known.due_at)
+
+
+def is_same_limit(known: OutboxText, due_at: float) -> bool:
+    """Return True if a text continues the turn after the limit that ends at this time.
+
+    Not if it was settled after its own time, and this one is later still: the agent has met another limit.
+    """
+    if not known.at_limit or abs(known.due_at - due_at) > SAME_SECONDS:
+        return False
+    settled_at = known.accepted_at or known.over_at
+    return not known.due_at <= settled_at < due_at
 
 
 def find_continuation(ref: SessionRef) -> OutboxText | None:

@@ -74,13 +74,22 @@ class OutboxDelivery:
         identity = queue.find_identity(self._ctx, self._ref)
         self._settle(lambda each: each.session_id != identity, queue.settle_ended)
         while identity and not self._finish():
+            run_id = self._find_run()
             with SessionFeed(self._ctx, self._ref, self._find_start()) as feed:
                 if self._follow(feed):
                     continue
-            if not self._is_lost():
+            is_lost = self._is_lost()
+            if self._find_run() not in ("", run_id) and queue.find_identity(self._ctx, self._ref) == identity:
+                continue  # it was resumed meanwhile
+            if not is_lost:
                 self._settle(lambda each: True, queue.settle_ended)
             return False
         return bool(identity)
+
+    def _find_run(self) -> str:
+        """Return the id of the newest run of the session; empty if there is none."""
+        meta = self._ctx.read_meta(self._ref)
+        return "" if meta is None else meta.run_id
 
     def _find_start(self) -> str:
         """Return the position before the first text whose turn is not known to be over; empty for none."""
@@ -158,7 +167,9 @@ class OutboxDelivery:
             return 0.0 if self._is_settled(begun) else POLL_SECONDS
         now = self._ctx.clock.now()
         waiting = [each for each in texts if each.state == "queued"]
-        first = next((each for each in waiting if each.due_at <= now), None)
+        due = [each for each in waiting if each.due_at <= now]
+        # what ends a limit comes first: the others may wait for the turn that it continues
+        first = next((each for each in due if each.at_limit), next(iter(due), None))
         if first is None:
             return min([each.due_at - now for each in waiting] + [DUE_SECONDS]) if waiting else POLL_SECONDS
         if first.at_limit and not _is_at_limit(status):

@@ -43,6 +43,8 @@ class OutboxRequest(Struct, frozen=True, kw_only=True):
     """Deliver it only to an agent that waits for the end of a usage limit."""
     again: bool = False
     """Queue a withdrawn text of this id again."""
+    is_same: Callable[[OutboxText], bool] | None = None
+    """Return True for a known text that is this one under another id; a queued one gets the later time of the two."""
 
 
 class OutboxSummary(Answer):
@@ -80,7 +82,7 @@ def add_text(ctx: Context, ref: SessionRef, request: OutboxRequest) -> OutboxSum
     now = ctx.clock.now()
     with outbox_records.registry(ref).change(ctx.settings, now) as opened:
         outbox = opened.content
-        known = outbox.find(request.id) if request.id else None
+        known = _find_known(outbox, request)
         if known is None:
             _require_space(ref, outbox)
             known = OutboxText(
@@ -103,9 +105,19 @@ def add_text(ctx: Context, ref: SessionRef, request: OutboxRequest) -> OutboxSum
         elif request.again and known.state == "withdrawn":
             _write_script(ctx, ref)
             known.state, known.queued_at, known.over_at, known.due_at = "queued", now, 0.0, request.due_at
+        elif known.state == "queued":
+            known.due_at = max(known.due_at, request.due_at)
     if not known.is_over:
         start_delivery(ref)
     return describe(ref, known)
+
+
+def _find_known(outbox: Outbox, request: OutboxRequest) -> OutboxText | None:
+    """Return the text that the request has queued before, or another process for the same reason."""
+    known = outbox.find(request.id) if request.id else None
+    if known is None and request.is_same is not None:
+        known = next(filter(request.is_same, reversed(outbox.texts)), None)
+    return known
 
 
 def _require_session(ctx: Context, ref: SessionRef, request: OutboxRequest) -> str:

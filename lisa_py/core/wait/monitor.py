@@ -49,6 +49,8 @@ class MonitorSummary(Struct, frozen=True, kw_only=True):
     status: Status
     timed_out: bool = False
     recoveries: int = 0
+    polls_used: int = 0
+    """Polls of all its rounds; `polls` are those of the last one."""
     output_file: str = ""
     pane: Pane | None = None
     """The pane at the last read, if the agent continues in it."""
@@ -99,7 +101,7 @@ def iterate_polls(ctx: Context, ref: SessionRef, rules: StopRules) -> Generator[
         run = _MonitorRun(ctx, ref, rules, waiter)
         outcome = yield from run.run_round(rules.max_polls)
         budget = rules.recover_budget
-        recoveries = 0
+        recoveries, used = 0, outcome.polls
         while outcome.timed_out and rules.auto_recover and recoveries < rules.recover_max:
             budget -= outcome.polls
             if (rules.recover_budget and budget <= 0) or not run.press_enter():
@@ -107,7 +109,8 @@ def iterate_polls(ctx: Context, ref: SessionRef, rules: StopRules) -> Generator[
             recoveries += 1
             polls = min(rules.max_polls, budget) if rules.recover_budget else rules.max_polls
             outcome = yield from run.run_round(polls)
-        return run.finish(outcome, recoveries)
+            used += outcome.polls
+        return run.finish(outcome, recoveries, used)
 
 
 class _MonitorRun:
@@ -213,7 +216,7 @@ class _MonitorRun:
             self._recorder.record_lifecycle(None, "monitor_auto_recover", state="in_progress", status_word="active")
         return pressed
 
-    def finish(self, outcome: MonitorSummary, recoveries: int) -> MonitorSummary:
+    def finish(self, outcome: MonitorSummary, recoveries: int, used: int) -> MonitorSummary:
         """Record the end of the monitor; save the last screen of an ended session."""
         status = outcome.status
         self._recorder.record_lifecycle(
@@ -232,6 +235,7 @@ class _MonitorRun:
             status=status,
             timed_out=outcome.timed_out,
             recoveries=recoveries,
+            polls_used=used,
             output_file=kept,
             pane=self._find_living_pane(status),
         )

@@ -61,9 +61,25 @@ def run_monitor(
         if waiting is None:
             return structs.replace(outcome, polls=polls)
         left = timeout - (ctx.clock.monotonic() - began) if timeout else 0.0
-        if timeout and left <= 0:
+        rules = _subtract(rules, outcome)
+        if (timeout and left <= 0) or (rules.counts_polls and rules.max_polls <= 0):
             return structs.replace(outcome, polls=polls)
         rules = structs.replace(rules, limit_until=waiting.due_at + GRACE_SECONDS, timeout_seconds=left)
+
+
+def _subtract(rules: StopRules, outcome: MonitorSummary) -> StopRules:
+    """Return the rules with what a round has left of the polls and recoveries.
+
+    The poll that found the limit is not counted, as those while the limit is waited for.
+    """
+    budget = rules.recover_budget - (outcome.polls_used - 1)
+    return structs.replace(
+        rules,
+        max_polls=rules.max_polls - (outcome.polls - 1),
+        recover_max=rules.recover_max - outcome.recoveries,
+        auto_recover=rules.auto_recover and (not rules.recover_budget or budget > 0),
+        recover_budget=max(0, budget) if rules.recover_budget else 0,
+    )
 
 
 def _queue(ctx: Context, ref: SessionRef) -> continuation.Continuation | None:

@@ -57,6 +57,15 @@ def test_turn_continues_once_after_the_limit(stage: SessionHarness) -> None:
     assert [each.state for each in texts] in (["accepted"], ["answered"])
 
 
+def test_a_text_for_later_does_not_hold_the_turn(stage: SessionHarness, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    stage.spawn(f"[wait {go}] {AT_LIMIT.format(1)}", "--on-limit", "wait")
+    assert stage.lisa("send", "--text", "[say later]", "--when", "idle").code == 0
+    go.touch()
+    wait_until(lambda: "[say later]" in stage.prompts(), what="the text for later")
+    assert stage.prompts()[1:] == ["continue", "[say later]"]
+
+
 def test_a_limit_without_a_certain_end_is_not_waited_for(stage: SessionHarness) -> None:
     stage.spawn("[limit usage limit reached, come back some time]", "--on-limit", "wait")
     wait_until(lambda: notices(stage) == ["limit_end_unknown"], what="the notice")

@@ -7,6 +7,7 @@ import os
 import plistlib
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -15,6 +16,8 @@ from lisa_py import agents
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core import session_panes
 from lisa_py.core.lifecycle import doctor, former_run
+from lisa_py.core.outbox.delivery import OutboxDelivery
+from lisa_py.core.status import lost_sessions
 from lisa_py.host import processes
 from lisa_py.store import live_records, outbox_records, session_records
 from tests.lisa_host import CallResult, LisaHost
@@ -356,3 +359,42 @@ def test_a_queued_text_is_delivered_after_it(stage: SessionHarness) -> None:
     assert stage.lisa("resume").code == 0
     wait_until(lambda: registry.read().texts[0].state == "answered", what="the text is answered")
     assert read_conversation(stage)[-2:] == ["[say later]", "later"]
+
+
+def test_a_text_survives_a_resume_during_the_loss(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The delivering process looks for lost sessions when this one runs again."""
+    stage.spawn()
+    talk(stage, "before")
+    stage.send("[think 600]")
+    assert stage.lisa("send", "--text", "[say later]", "--when", "idle").code == 0
+    registry = outbox_records.registry(stage.ref)
+    wait_until(lambda: registry.read().texts[0].waiting_for == "turn", what="a process waits to deliver it")
+    deliverer = int(Path(stage.ref.file(outbox_records.PID_FILE)).read_text())
+    lose(stage)
+    wait_until(lambda: processes.read_process(deliverer, argv=False) is None, what="the process ended")
+    find_lost = lost_sessions.wait_for_lost_entries
+
+    def resume_first(*given: Any) -> Any:
+        assert stage.lisa("resume").code == 0
+        return find_lost(*given)
+
+    monkeypatch.setattr(lost_sessions, "wait_for_lost_entries", resume_first)
+    with session_records.session_lock(stage.ref, stage.ctx.settings, outbox_records.LOCK, timeout_ms=9000):
+        assert OutboxDelivery(stage.ctx, stage.ref).run() is True
+    assert [each.state for each in registry.read().texts] == ["answered"]
+    assert read_conversation(stage)[-2:] == ["[say later]", "later"]
+
+
+def test_a_limit_is_continued_after_it(stage: SessionHarness) -> None:
+    stage.spawn()
+    talk(stage, "before")
+    limit = "[limit usage limit reached, try again in 2 seconds]"
+    stage.send(limit)
+    wait_until(lambda: stage.status().waiting_for == "limit", what="the limit")
+    assert stage.lisa("limit", "--on-limit", "wait").json["continuesAt"]
+    lose(stage)
+    assert stage.lisa("resume").code == 0
+    registry = outbox_records.registry(stage.ref)
+    wait_until(lambda: registry.read().texts[0].is_over, what="the text is over")
+    assert [each.state for each in registry.read().texts] == ["answered"]
+    assert read_conversation(stage)[-3:-1] == [limit, "continue"]
