@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import uuid
 
 import pytest
 
@@ -20,3 +21,8 @@ def test_digests_equal_those_of_hashlib(monkeypatch: pytest.MonkeyPatch, name: s
     made = getattr(digests, name)()
     made.update(TEXT)
     assert made.hexdigest() == getattr(hashlib, name)(TEXT).hexdigest() == getattr(digests, name)(TEXT).hexdigest()
+
+
+def test_made_uuids_equal_those_of_uuid5() -> None:
+    namespace = uuid.UUID("3b0f2c52-6f0e-5d0a-9a53-1f6a9b0f4e11")
+    assert digests.make_uuid(namespace.bytes, "run:/a/b") == str(uuid.uuid5(namespace, "run:/a/b"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import msgspec
 import pytest
@@ -75,3 +76,10 @@ def test_encoders_replace_text_that_is_not_utf8() -> None:
 
 def test_encode_document_indents() -> None:
     assert jsontext.encode_document(Record(name="ä")) == '{\n  "name": "ä",\n  "more": {}\n}\n'.encode()
+
+
+@pytest.mark.parametrize("indent", [0, 1])
+@pytest.mark.parametrize("value", [{"a": ["é", 1]}, {"path": "/tmp/\udcff"}], ids=["text", "half a surrogate pair"])
+def test_encode_exact_keeps_every_character(value: object, indent: int) -> None:
+    encoded = jsontext.encode_exact(value, indent=indent)
+    assert json.loads(encoded) == value and encoded.isprintable() == (not indent)
