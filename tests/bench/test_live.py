@@ -23,11 +23,11 @@ from tests.session_harness import SessionHarness
 
 pytestmark = pytest.mark.bench
 PER_SECOND = 20
-SECONDS = 30
+SECONDS = 12
 SUBSCRIBERS = 100
 IDLE_SECONDS = 20.0
 ROUNDS = 21
-DIALOGS = 20
+DIALOGS = 21
 LONG_BYTES = 100 << 20
 
 
@@ -191,4 +191,4 @@ def test_delay_of_a_dialog(machine: LisaHost, report: BenchmarkReport) -> None:
     ]
     report.add_table("Dialogs", ("", "p50 ms", "p95 ms"), rows, f"{DIALOGS} permissions of the scripted agent.")
     call = median(measure_wall_times({"status": lambda: stage.lisa("status")}, ROUNDS)["status"])
-    assert percentile(shown, 0.95) < 4 * call  # 0.3 s where a call takes 75 ms
+    assert percentile(shown, 0.95) < 6 * call  # 0.3 s where a call takes 50 ms

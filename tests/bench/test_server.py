@@ -34,11 +34,11 @@ from tests.session_harness import SessionHarness, make_chat
 
 pytestmark = pytest.mark.bench
 SUBSCRIBERS, SLEEPERS = 100, 10
-SESSIONS = 200
-IDLE_SECONDS = 20.0
-ROUNDS, FRAMES = 3, 200
-"""Thirty seconds of `write_frames` for each number of subscribers."""
-CALL_ROUNDS, CREATIONS, DIALOGS = 31, 12, 20
+SESSIONS = 120
+IDLE_SECONDS = 15.0
+ROUNDS, FRAMES = 3, 100
+"""Fifteen seconds of `write_frames` for each number of subscribers."""
+CALL_ROUNDS, CREATIONS, DIALOGS = 31, 12, 21
 _FRAME = re.compile(r'"content":"frame (\d+) ([\d.]+)')
 
 
@@ -103,7 +103,7 @@ def test_delay_to_subscribers_of_the_server(stage: SessionHarness, report: Bench
         (name, f"{median(each for times in rounds for each in times) * 1000:.1f}", f"{late[name] * 1000:.1f}")
         for name, rounds in took.items()
     ]
-    note = f"20 frames a second, {ROUNDS} rounds of 10 s, over WebSockets; each got each frame once and in order."
+    note = f"20 frames a second, {ROUNDS} rounds of 5 s, over WebSockets; each got each frame once and in order."
     report.add_table("From the transcript to clients of `lisa serve`", ("", "p50 ms", "p95 ms"), rows, note)
     one, many, beside = (max(each, 0.005) for each in late.values())
     assert many < 4 * one, rows

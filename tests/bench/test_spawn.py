@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 import time
-from statistics import median
 
 import psutil
 import pytest
@@ -50,13 +49,14 @@ def test_spawn_of_a_known_start(machine: LisaHost, report: BenchmarkReport) -> N
     spawn_by_peer()
     took = measure_wall_times(actions, ROUNDS)
     peer.close()
-    first, known, first_process, known_process = (median(times) for times in took.values())
+    first, known, first_process, known_process = map(min, took.values())
     report.add_table(
         "Spawn of the scripted agent",
         ("", "median ms"),
         [(name, format_median_milliseconds(times)) for name, times in took.items()],
         f"{ROUNDS} rounds, with up to {4 * ROUNDS + 1} living sessions.",
     )
+    # the shortest of each: a busy machine adds to the work, not to the watch for an early end
     assert known < 0.3 * first
     assert known_process < 0.3 * first_process
 
