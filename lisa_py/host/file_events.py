@@ -10,6 +10,8 @@ import time
 from collections.abc import Container, Iterable
 from typing import Any
 
+from lisa_py.host.wakeup import wait_for_handles
+
 POLL_SECONDS = 0.1
 """Interval of reads on file systems without events."""
 
@@ -77,7 +79,7 @@ class FileWatcher:
 
     def _select(self, seconds: float) -> bool:
         handles = [self._wake_reader, *self._wake_handles, *self._process_exits.handles()]
-        ready, _, _ = select.select(handles, [], [], seconds)
+        ready, _ = wait_for_handles(handles, seconds=seconds)
         if self._wake_reader in ready:
             with contextlib.suppress(BlockingIOError):
                 while os.read(self._wake_reader, 4096):
@@ -218,7 +220,7 @@ class _ProcessExits:
                 self._gone.add(event.ident)
                 self._has_new_exit = True
         elif self._handles:
-            ready, _, _ = select.select(list(self._handles.values()), [], [], 0)
+            ready, _ = wait_for_handles(self._handles.values(), seconds=0)
             for pid in [pid for pid, handle in self._handles.items() if handle in ready]:
                 self._unwatch_process(pid)
                 self._gone.add(pid)

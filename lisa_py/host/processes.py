@@ -72,6 +72,12 @@ def read_tree(pid: int, *, argv: bool = True) -> tuple[Process, ...]:
     return tuple(found)
 
 
+def read_own_tree(process: Process) -> tuple[Process, ...]:
+    """Return this process and all its descendants; empty if it has ended, also if another one has its id now."""
+    found = read_tree(process.pid)
+    return found if found and found[0].started == process.started else ()
+
+
 def is_running(pid: int, started: float) -> bool:
     """Return True if the process of this identity exists and has not ended."""
     process = read_process(pid, argv=False)
@@ -105,10 +111,19 @@ def _read_stat_linux(pid: int) -> Process | None:
         ppid=int(rest[1]),
         started=float(rest[19]),
         name=name,
-        state=rest[0].decode(),
+        state=_read_state(rest),
         cpu_seconds=sum(int(ticks) for ticks in rest[11:15]) / _TICKS_PER_SECOND,
         kernel_session=int(rest[3]),
     )
+
+
+def _read_state(words: Sequence[bytes]) -> str:
+    """Return the state of a process by the words of its stat file.
+
+    The kernel reports that of the main thread, which may end before the others.
+    """
+    state = words[0].decode()
+    return "S" if state in ("Z", "X") and int(words[17]) > 1 else state
 
 
 def _read_whole(path: str) -> bytes:
@@ -120,7 +135,7 @@ def _read_whole(path: str) -> bytes:
         return b""
     try:
         raw = part = os.read(handle, _PAGE_BYTES)
-        while len(part) == _PAGE_BYTES:
+        while len(part) > _PAGE_BYTES - _RECORD_BYTES:
             part = os.read(handle, _PAGE_BYTES)
             raw += part
         return raw
@@ -131,7 +146,8 @@ def _read_whole(path: str) -> bytes:
 
 
 _PAGE_BYTES = 4096
-"""Largest single read of /proc; a shorter one is the end of the file."""
+_RECORD_BYTES = 256
+"""Largest single read of /proc, and longest record: a read ends before one that does not fit, or with the file."""
 
 
 def _children_linux(pid: int) -> list[int]:
@@ -213,20 +229,25 @@ def list_kernel_sessions(before: KernelSessions | None = None) -> KernelSessions
 
 
 def find_by_environments(
-    entries: Iterable[str], checked: set[tuple[int, int]] | None = None, sessions: KernelSessions | None = None
+    entries: Iterable[str],
+    checked: set[tuple[int, int]] | None = None,
+    sessions: KernelSessions | None = None,
+    since: float = 0.0,
 ) -> dict[str, tuple[Process, ...]]:
     """Return, per `NAME=value` entry, the living processes of this user that were started with it.
 
     Detached children keep the entry. One pass over the processes serves all entries; a further pass with the same
     `checked` does not read the same environments again. All processes of a kernel session descend from its leader: they
-    are not read if it lives without an entry.
+    are not read if it is a living stranger, with another value or from before `since`, in the unit of `started`.
     """
     needles = {entry.encode(): entry for entry in entries}
     found: dict[str, list[Process]] = {entry: [] for entry in needles.values()}
-    search = _EnvironmentSearch(needles.keys(), set() if checked is None else checked)
+    checked = set() if checked is None else checked
+    search = _EnvironmentSearch(needles.keys(), checked)
     every = {} if not needles else list_kernel_sessions() if sessions is None else sessions
     for leader, members in every.items():
-        if leader in members and search.lacks(leader, members[leader]):
+        if leader in members and search.excludes(leader, members[leader], since):
+            checked.update(members.items())
             continue
         for pid, number in members.items():
             matches = search.match(pid, number)
@@ -242,24 +263,31 @@ class _EnvironmentSearch:
 
     def __init__(self, needles: Collection[bytes], checked: set[tuple[int, int]]) -> None:
         self._needles = frozenset(needles)
-        self._hints = self._needles if len(needles) == 1 else {each.partition(b"=")[0] + b"=" for each in needles}
+        self._hints = {each.partition(b"=")[0] + b"=" for each in needles}
         self._checked = checked
         """Processes without any of the entries."""
 
     def match(self, pid: int, number: int) -> frozenset[bytes]:
         """Return the entries that the process was started with; `number` is that of its folder in /proc."""
-        if (pid, number) in self._checked:
-            return frozenset()
+        return frozenset() if (pid, number) in self._checked else self._read(pid, number)[1]
+
+    def _read(self, pid: int, number: int) -> tuple[bytes, frozenset[bytes]]:
         environment = _environment(pid)
         parts = environment.split(b"\0") if any(hint in environment for hint in self._hints) else ()
         matches = self._needles & set(parts)
         if environment and not matches:
             self._checked.add((pid, number))
-        return matches
+        return environment, matches
 
-    def lacks(self, pid: int, number: int) -> bool:
-        """Return True if the process certainly was started without any of the entries."""
-        return not self.match(pid, number) and (pid, number) in self._checked
+    def excludes(self, pid: int, number: int, since: float) -> bool:
+        """Return True if neither this process nor one below it can have an entry; it may have replaced its own."""
+        environment, matches = (b"", frozenset()) if (pid, number) in self._checked else self._read(pid, number)
+        if not environment or matches:
+            return False
+        if any(hint in environment for hint in self._hints):
+            return True
+        found = read_process(pid, argv=False)
+        return found is not None and found.started < since
 
 
 def _list_identities() -> list[tuple[int, int]]:
@@ -376,26 +404,35 @@ def open_files(pid: int) -> tuple[str, ...]:
 
 
 def send_signal(process: Process, number: signal.Signals) -> bool:
-    """Signal this process after a check of its identity; return False if it has ended."""
-    if not is_running(process.pid, process.started):
-        return False
+    """Signal this process and no later one of the same id; return False if it has ended."""
+    handle = _open_handle(process.pid)
     try:
-        os.kill(process.pid, number)
+        if not is_running(process.pid, process.started):
+            return False
+        if handle < 0:
+            os.kill(process.pid, number)
+        else:
+            from signal import pidfd_send_signal  # noqa: PLC0415 - no read needs it
+
+            pidfd_send_signal(handle, number)
     except (ProcessLookupError, PermissionError):
         return False
+    finally:
+        if handle >= 0:
+            os.close(handle)
     return True
+
+
+def _open_handle(pid: int) -> int:
+    """Return a pidfd, which no later process of the same id gets; -1 where the system gives none."""
+    try:
+        return os.pidfd_open(pid) if LINUX else -1
+    except OSError:
+        return -1
 
 
 def own_pid() -> int:
     return os.getpid()
-
-
-def lead_own_session() -> None:
-    """Leave the terminal and kernel session of the caller, so that its end does not end this process."""
-    try:
-        os.setsid()
-    except PermissionError:
-        return  # it leads one already
 
 
 def own_user_id() -> int:
@@ -550,28 +587,8 @@ def _wait_by_stdin(pid: int) -> str:
 
 def terminal_input(pid: int) -> str:
     """Return the terminal that is the standard input of a process; empty if it is another file, or unknown."""
-    try:
-        found = os.readlink(f"/proc/{pid}/fd/0")
-    except OSError:
-        return ""
+    found = _read_link(f"/proc/{pid}/fd/0")
     return found if found.startswith("/dev/") and found != os.devnull else ""
-
-
-def is_in_line_mode(terminal: str) -> bool:
-    """Return True if a terminal collects lines and prints what is typed: no full-screen program reads it now."""
-    import termios  # noqa: PLC0415 - only sends
-
-    try:
-        handle = os.open(terminal, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        flags = termios.tcgetattr(handle)[3]
-    except termios.error:
-        return False
-    finally:
-        os.close(handle)
-    return bool(flags & termios.ICANON and flags & termios.ECHO)
 
 
 def _is_terminal(pid: int, handle: int) -> bool:

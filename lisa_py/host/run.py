@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -91,7 +91,7 @@ def run_programs(
     A result has code None if the program was not done in time, 127 if it cannot be run, 0 also once the awaited output
     is there. A program that has ended is done, although a child of it holds the pipe.
     """
-    import select  # noqa: PLC0415 - as subprocess
+    from lisa_py.host.wakeup import wait_for_handles  # noqa: PLC0415 - as subprocess
 
     deadline = time.monotonic() + timeout
     running: list[_RunningProgram] = []
@@ -101,7 +101,7 @@ def run_programs(
             waiting = [each for each in running if not each.is_done()]
             reads = [handle for each in waiting for handle in each.open_outputs()]
             writes = [handle for each in waiting for handle in each.open_inputs()]
-            readable, writable, _ = select.select(reads, writes, [], min(left, _EXIT_CHECK_SECONDS))
+            readable, writable = wait_for_handles(reads, writes, min(left, _EXIT_CHECK_SECONDS))
             for each in waiting:
                 each.transfer(readable, writable)
         return [each.result() for each in running]
@@ -152,10 +152,10 @@ class _RunningProgram:
             return True
         if self._process.poll() is None:
             return False
-        import select  # noqa: PLC0415
+        from lisa_py.host.wakeup import wait_for_handles  # noqa: PLC0415 - as subprocess
 
         left = self.open_outputs()
-        return not left or not select.select(left, [], [], 0)[0]
+        return not left or not wait_for_handles(left, seconds=0)[0]
 
     def open_outputs(self) -> list[int]:
         return [handle for handle in self._outputs if handle not in self._closed]
@@ -164,7 +164,7 @@ class _RunningProgram:
         pipe = self._process.stdin if self._process is not None else None
         return [pipe.fileno()] if pipe is not None and not pipe.closed and self._input else []
 
-    def transfer(self, readable: Sequence[int], writable: Sequence[int]) -> None:
+    def transfer(self, readable: Collection[int], writable: Collection[int]) -> None:
         for handle in self.open_inputs():
             if handle in writable:
                 self._write(handle)

@@ -1,4 +1,4 @@
-"""Write to the controlling terminal of this process."""
+"""Write to or leave the controlling terminal of this process, and read the mode of any terminal."""
 
 from __future__ import annotations
 
@@ -19,3 +19,28 @@ def write_terminal(text: str) -> None:
             os.close(handle)
     except OSError as problem:
         raise LisaError("no_terminal", f"{PATH} cannot be written: {problem.strerror}; a terminal is needed") from None
+
+
+def lead_own_session() -> None:
+    """Leave the terminal and kernel session of the caller, so that its end does not end this process."""
+    try:
+        os.setsid()
+    except PermissionError:
+        return  # it leads one already
+
+
+def is_in_line_mode(terminal: str) -> bool:
+    """Return True if a terminal collects lines and prints what is typed: no full-screen program reads it now."""
+    import termios  # noqa: PLC0415 - only sends
+
+    try:
+        handle = os.open(terminal, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        flags = termios.tcgetattr(handle)[3]
+    except termios.error:
+        return False
+    finally:
+        os.close(handle)
+    return bool(flags & termios.ICANON and flags & termios.ECHO)

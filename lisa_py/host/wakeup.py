@@ -1,9 +1,28 @@
-"""End the wait of another thread, again and again."""
+"""Wait for handles, and end the wait of another thread, again and again."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import select
+from collections.abc import Collection, Iterable
+
+
+def wait_for_handles(
+    reads: Iterable[int], writes: Collection[int] = (), seconds: float | None = None
+) -> tuple[set[int], set[int]]:
+    """Return the handles that can be read and those that can be written; none at the timeout.
+
+    `select.select` takes no handle above 1023, which a server with many sessions has.
+    """
+    poller = select.poll()
+    for handle in reads:
+        poller.register(handle, select.POLLIN)
+    for handle in writes:
+        poller.register(handle, select.POLLOUT)
+    ready = {handle for handle, _ in poller.poll(None if seconds is None else math.ceil(seconds * 1000))}
+    return ready - set(writes), ready & set(writes)
 
 
 class Wakeup:

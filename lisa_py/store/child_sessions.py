@@ -8,7 +8,6 @@ import msgspec
 from msgspec import Struct
 
 from lisa_py.contract import jsontext
-from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.host.env import Settings
 from lisa_py.store import paths
@@ -37,7 +36,10 @@ def add_child(parent_folder: str, parent: str, child: SessionRef, settings: Sett
 
 
 def read_children(ref: SessionRef, settings: Settings) -> tuple[SessionRef, ...] | None:
-    """Return the sessions in the list, ended ones too; None without a list, as of a session of an earlier version."""
+    """Return the sessions in the list, ended ones too.
+
+    None without a list, as of a session of an earlier version, and for one with a damaged line, which may hide a child.
+    """
     try:
         raw = files.read(_path(ref.folder))
     except OSError:
@@ -48,10 +50,12 @@ def read_children(ref: SessionRef, settings: Settings) -> tuple[SessionRef, ...]
     for line in raw.splitlines():
         try:
             child = jsontext.decode(line, _Child)
-        except (LisaError, msgspec.DecodeError):
-            continue
-        if paths.SESSION_NAME.match(child.session):
-            found[SessionRef(paths.resolve_project(child.project_root, settings), child.session)] = None
+        except msgspec.DecodeError:
+            return None
+        root = child.project_root
+        if not paths.SESSION_NAME.match(child.session) or not os.path.isabs(root) or "\0" in root:
+            return None
+        found[SessionRef(paths.resolve_project(root, settings), child.session)] = None
     return tuple(found)
 
 

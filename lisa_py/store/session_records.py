@@ -120,7 +120,7 @@ def read_start(ref: SessionRef) -> tuple[str, int] | None:
     """Return run id and supervisor pid, or None before the agent starts."""
     raw = files.read(ref.start, limit=4096) or b""
     words = raw.decode("utf-8", "replace").split()
-    return (words[0], int(words[1])) if len(words) >= 2 and words[1].isdigit() else None
+    return (words[0], int(words[1])) if len(words) >= 2 and words[1].isdecimal() else None
 
 
 def find_session(session: str, root_flag: str, cwd: str, settings: Settings) -> SessionRef:

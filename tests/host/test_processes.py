@@ -88,6 +88,40 @@ def test_identity_is_pid_and_start_time(parent: psutil.Process) -> None:
     assert processes.read_process(os.getpid()) is not None
 
 
+def test_tree_has_more_children_than_one_read_returns() -> None:
+    script = "exec 3<&0; i=0; while [ $i -lt 800 ]; do read x <&3 & i=$((i+1)); done; echo; wait"
+    with subprocess.Popen(["sh", "-c", script], stdin=-1, stdout=-1) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        assert len(processes.read_tree(parent.pid, argv=False)) == 801
+
+
+def test_process_whose_main_thread_has_ended_is_alive() -> None:
+    thread = "threading.Thread(target=sys.stdin.read).start(); ctypes.CDLL(None).pthread_exit(None)"
+    with psutil.Popen([sys.executable, "-c", f"import ctypes, sys, threading; {thread}"], stdin=-1) as child:
+        wait_until(lambda: child.status() == psutil.STATUS_ZOMBIE)
+        found = processes.read_process(child.pid)
+        assert found is not None and found.alive and processes.is_running(found.pid, found.started)
+        assert processes.send_signal(found, signal.SIGKILL)
+        wait_until(lambda: not processes.is_running(found.pid, found.started))
+
+
+def test_signal_is_for_the_process_not_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("another process may have the id by now")
+
+    monkeypatch.setattr(os, "kill", refuse)
+    with subprocess.Popen(["sleep", "600"]) as child:
+        found = processes.read_process(child.pid)
+        assert found is not None
+        former = structs.replace(found, started=found.started - 1)
+        assert processes.send_signal(former, signal.SIGKILL) is False
+        assert processes.read_own_tree(former) == () and processes.read_own_tree(found)
+        assert processes.send_signal(found, signal.SIGKILL) is True
+        assert child.wait() == -signal.SIGKILL
+        assert processes.send_signal(found, signal.SIGKILL) is False
+
+
 def test_second_pass_reads_only_new_processes() -> None:
     """A process id that is used again has another number of its folder in /proc."""
     entry = f"LISA_TEST_ENTRY={os.urandom(8).hex()}"
@@ -119,23 +153,33 @@ def test_second_list_asks_only_for_new_processes(monkeypatch: pytest.MonkeyPatch
     assert os.getpid() not in asked and os.getpid() in now[os.getsid(0)]
 
 
-@pytest.mark.parametrize("leader", ["lives with the entry", "lives without it", "has ended"])
-def test_kernel_session_is_judged_by_its_leader(leader: str) -> None:
+@pytest.mark.parametrize(
+    ("leader", "expected"),
+    [
+        ("has the entry", 2),
+        ("has another value", 0),
+        ("has none, from before", 0),
+        ("has none, from after", 1),  # it may have replaced its environment
+        ("has ended", 1),
+    ],
+)
+def test_kernel_session_is_judged_by_its_leader(leader: str, expected: int) -> None:
     name, value = "LISA_TEST_ENTRY", os.urandom(8).hex()
     members = f"{name}={value} sleep 600 & {name}=x sleep 600 & echo $!"
     script = f"{members}; {'exit' if leader == 'has ended' else 'exec sleep 600'}"
-    environment = {"PATH": os.environ["PATH"], **({name: value} if leader == "lives with the entry" else {})}
+    own = {"has the entry": value, "has another value": "y"}.get(leader)
+    environment = {"PATH": os.environ["PATH"], **({name: own} if own else {})}
+    since = float("inf") if "before" in leader else 0.0
     with subprocess.Popen(["sh", "-c", script], env=environment, start_new_session=True, stdout=-1, text=True) as first:
         assert first.stdout is not None
         first.stdout.readline()
-        expected = {"lives with the entry": 2, "lives without it": 0, "has ended": 1}[leader]
         if leader == "has ended":
             first.wait()
         entry = f"{name}={value}"
         sleeping = 2 if leader == "has ended" else 3
         try:
             wait_until(lambda: len(list_sleepers(first.pid)) == sleeping)
-            assert len(processes.find_by_environments([entry])[entry]) == expected
+            assert len(processes.find_by_environments([entry], since=since)[entry]) == expected
         finally:
             os.killpg(first.pid, signal.SIGKILL)
 

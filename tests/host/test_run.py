@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import resource
 import stat
 import time
 import warnings
@@ -60,6 +61,19 @@ def test_hanging_program_is_killed_with_its_children() -> None:
     ended = run_program(["/bin/sh", "-c", "sleep 60 & sleep 60"], timeout=0.2, group=True)
     assert (ended.code, ended.out) == (None, b"")
     assert time.monotonic() - began < 20
+
+
+def test_programs_run_beside_a_thousand_open_handles() -> None:
+    """As those of a server with many sessions."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(limit[1], 2048), limit[1]))
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        assert _run(["cat"], b"text", b"", timeout=10).out == b"text"
+    finally:
+        for handle in opened:
+            os.close(handle)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
 
 
 def test_concurrent_programs_share_the_time_limit() -> None:

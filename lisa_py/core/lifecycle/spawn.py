@@ -23,6 +23,7 @@ from lisa_py.core.lifecycle import (
 from lisa_py.core.lifecycle.spawn_plan import SpawnPlan, SpawnRequest, plan_spawn, refuse_existing
 from lisa_py.core.lifecycle.spawn_result import SpawnDryRunResult, SpawnResult
 from lisa_py.host import files, limits, processes
+from lisa_py.host.processes import Process
 from lisa_py.host.tmux import Pane
 from lisa_py.store import agent_facts, events, live_records, oauth_tokens, pruning, session_folder, session_records
 from lisa_py.store.oauth_tokens import TokenReservation
@@ -108,6 +109,7 @@ class _SpawnAttempt:
         self._plan = plan
         self._opening = False
         self._pane: Pane | None = None
+        self._supervisor: Process | None = None
         self._token = TokenReservation()
         self._worktree: SessionWorktree | None = None
         """The worktree of this attempt, once it is made."""
@@ -229,7 +231,7 @@ class _SpawnAttempt:
             height=plan.height,
             env={"LISA_RUN_ID": plan.run_id},  # from the start kill can find the processes of the run
         )
-        process = processes.read_process(pane.pid, argv=False)
+        self._supervisor = process = processes.read_process(pane.pid, argv=False)
         started = process.started if process else 0.0
         server = processes.read_process(pane.server_pid, argv=False)
         meta = msgspec.structs.replace(
@@ -284,7 +286,8 @@ class _SpawnAttempt:
     def _undo(self, problem: BaseException) -> None:
         """Remove everything of this attempt except an event."""
         ctx, plan = self._ctx, self._plan
-        run = terminate.SessionRun(ref=plan.ref, run_id=plan.run_id, roots=(self._pane.pid,) if self._pane else ())
+        roots = (self._supervisor,) if self._supervisor else ()
+        run = terminate.SessionRun(ref=plan.ref, run_id=plan.run_id, roots=roots)
         _warn_on_error(
             ctx, lambda: oauth_tokens.release(ctx.settings, ctx.clock.now(), plan.run_id) if self._token.id else None
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -34,7 +35,7 @@ class SessionRun(Struct, frozen=True, kw_only=True):
 
     ref: SessionRef
     run_id: str = ""
-    roots: tuple[int, ...] = ()
+    roots: tuple[Process, ...] = ()
     """Processes whose whole tree belongs to the run."""
     leader: int = 0
     """Process id of the pane's supervisor, which led a kernel session; 0 if unknown."""
@@ -92,25 +93,40 @@ def _reason_to_survive(process: Process) -> str:
 
 
 def find_run(ref: SessionRef, pane: Pane | None) -> SessionRun:
-    """Return the known processes of the session from tmux, its metadata and its start record."""
-    try:
-        meta = session_records.read_meta(ref)
-        start = session_records.read_start(ref)
-    except (UnreadableRecord, OSError):
-        meta = start = None
-    run_id = (meta.run_id if meta else "") or (start[0] if start else "")
-    roots = {pane.pid} if pane is not None and not pane.dead else set()
-    supervisor = processes.read_process(start[1]) if start else None
-    if supervisor is not None and _is_own_supervisor(supervisor, ref, meta):
-        roots.add(supervisor.pid)
+    """Return the known processes of the session from tmux, its metadata, its start record and its supervisor."""
+    meta, start = _read_or_none(session_records.read_meta, ref), _read_or_none(session_records.read_start, ref)
+    shown = processes.read_process(pane.pid) if pane is not None and not pane.dead else None
+    if shown is not None and meta is not None and meta.pane_pid == shown.pid and meta.pane_started:
+        shown = shown if shown.started == meta.pane_started else None  # it has ended since, and its id is used again
+    recorded = processes.read_process(start[1]) if start else None
+    supervisor = next((each for each in (shown, recorded) if each and _is_own_supervisor(each, ref, meta)), None)
+    leader = supervisor if supervisor is not None and supervisor.kernel_session == supervisor.pid else None
+    known = meta if meta is not None and meta.pane_started else None
     return SessionRun(
         ref=ref,
-        run_id=run_id,
-        roots=tuple(roots),
-        leader=meta.pane_pid if meta and meta.pane_started else 0,
-        leader_started=meta.pane_started if meta else 0.0,
+        run_id=(meta.run_id if meta else "") or (start[0] if start else "") or _read_run_id(supervisor, ref),
+        roots=tuple({each.pid: each for each in (shown, supervisor) if each is not None}.values()),
+        leader=known.pane_pid if known else leader.pid if leader else 0,
+        leader_started=known.pane_started if known else leader.started if leader else 0.0,
         leader_seen_at=max(files.modified_at(ref.heartbeat), files.modified_at(ref.done)),
     )
+
+
+T = TypeVar("T")
+
+
+def _read_or_none(read: Callable[[SessionRef], T | None], ref: SessionRef) -> T | None:
+    """Return a record; None also for one that cannot be read: the others still show what to end."""
+    try:
+        return read(ref)
+    except (UnreadableRecord, OSError):
+        return None
+
+
+def _read_run_id(supervisor: Process | None, ref: SessionRef) -> str:
+    """Return the run id in the arguments of the supervisor, behind its session folder."""
+    words = supervisor.argv[2:4] if supervisor is not None else ()
+    return words[1] if len(words) == 2 and words[0] == ref.folder else ""
 
 
 def _is_own_supervisor(supervisor: Process, ref: SessionRef, meta: SessionMeta | None) -> bool:
@@ -196,7 +212,8 @@ def _find_processes(
     """
     sessions = survey.sessions = processes.list_kernel_sessions(survey.sessions) if runs else {}
     entries = {f"LISA_RUN_ID={run.run_id}" for run in runs if run.run_id}
-    carriers = processes.find_by_environments(entries, survey.checked, sessions)
+    since = min((run.leader_started for run in runs), default=0.0)
+    carriers = processes.find_by_environments(entries, survey.checked, sessions, since)
     members = processes.find_by_kernel_sessions((run.leader for run in runs), sessions)
     found = _Found({}, {})
     for run in runs:
@@ -205,9 +222,9 @@ def _find_processes(
         known = [process for process in (seen or {}).get(run.ref, {}).values() if _is_alive(process)]
         same_session = members.get(run.leader, ())
         proven = _leads(run, same_session, known)
-        for root in (*run.roots, *(each.pid for each in (*carrying, *known, *(same_session if proven else ())))):
-            if root not in group:
-                group.update((process.pid, process) for process in processes.read_tree(root) if process.alive)
+        for root in (*run.roots, *carrying, *known, *(same_session if proven else ())):
+            if root.pid not in group:
+                group.update((process.pid, process) for process in processes.read_own_tree(root) if process.alive)
         if group.pop(processes.own_pid(), None) is not None:
             ctx.on_own_end()
         if group:

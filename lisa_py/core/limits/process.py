@@ -11,7 +11,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.core.limits.limit_watch import LimitWatch
-from lisa_py.host import files, processes
+from lisa_py.host import files, processes, user_terminal
 from lisa_py.host.env import read_settings
 from lisa_py.store import limit_records, session_records
 from lisa_py.store.json_records import load_readable
@@ -21,7 +21,7 @@ from lisa_py.store.paths import SessionRef, resolve_project
 def run(words: Sequence[str]) -> None:
     """Enforce the limits of the session in a folder; return at once if another process does so already."""
     folder, run_id = words
-    processes.lead_own_session()
+    user_terminal.lead_own_session()
     settings = read_settings()
     ctx = Context(settings, cwd="/")
     ref = _find_session(ctx, folder)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.outbox.delivery import OutboxDelivery
-from lisa_py.host import files, processes
+from lisa_py.host import files, processes, user_terminal
 from lisa_py.host.env import read_settings
 from lisa_py.store import outbox_records, session_records
 from lisa_py.store.paths import SessionRef, resolve_project
@@ -18,7 +18,7 @@ from lisa_py.store.paths import SessionRef, resolve_project
 def run(words: Sequence[str]) -> None:
     """Deliver the texts of the session of a project; return at once if another process does so already."""
     root, name = words
-    processes.lead_own_session()
+    user_terminal.lead_own_session()
     ctx = Context(read_settings(), cwd="/")
     ref = SessionRef(resolve_project(root, ctx.settings), name)
     try:

@@ -10,7 +10,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.send.target import SendTarget, squeeze_text
 from lisa_py.core.status.input_block import find_foreground_program
-from lisa_py.host import processes
+from lisa_py.host import processes, user_terminal
 
 APPEAR_SECONDS = 2.0
 """Wait for the box: a screen that is being redrawn may lack it for a moment."""
@@ -123,7 +123,7 @@ def _find_other_reader(target: SendTarget) -> str:
         return program
     agent = target.evidence.agent_process
     terminal = processes.terminal_input(agent.pid) if agent is not None else ""
-    return NO_READER if terminal and processes.is_in_line_mode(terminal) else ""
+    return NO_READER if terminal and user_terminal.is_in_line_mode(terminal) else ""
 
 
 def _wait_until_stable(ctx: Context, target: SendTarget, box: Composer | None) -> Composer | None:

@@ -239,6 +239,20 @@ def test_reused_pid_is_not_touched(fleet: Fleet) -> None:
         innocent.wait()
 
 
+@pytest.mark.parametrize("damaged", ["meta.json", "start", "all"])
+def test_damaged_records_hide_no_detached_process(fleet: Fleet, damaged: str) -> None:
+    fleet.spawn("lisa-x", "setsid sh -c 'echo $$ >tool; exec sleep 600' </dev/null >/dev/null & exec sleep 600")
+    number = pid(fleet, "tool")
+    for name in fleet.files("lisa-x"):
+        if name == damaged:
+            (fleet.folder("lisa-x") / name).write_bytes(b"\0\xff")
+        elif damaged == "all" and os.path.isfile(fleet.ref("lisa-x").file(name)):
+            (fleet.folder("lisa-x") / name).unlink()
+    assert kill.kill_session(fleet.ctx, fleet.ref("lisa-x")).found is True
+    assert gone(number)
+    assert fleet.find_processes(str(fleet.folder("lisa-x"))) == []
+
+
 def test_surviving_process_is_reported_with_its_records(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     fleet.spawn("lisa-x", STUBBORN.format(name="deaf"))
     number = pid(fleet, "deaf")
@@ -498,7 +512,9 @@ def test_kill_of_the_own_session_changes_no_signal_handler(machine: LisaHost) ->
     ctx = machine.context(on_own_end=lambda: calls.append(True))
     ref = ctx.ref("lisa-own")
     before = signal.getsignal(signal.SIGTERM)
-    run = terminate.SessionRun(ref=ref, run_id="", roots=(os.getpid(),))
+    own = processes.read_process(os.getpid())
+    assert own is not None
+    run = terminate.SessionRun(ref=ref, run_id="", roots=(own,))
     assert (
         terminate._find_processes(ctx, [run], terminate._Survey(set(), {}))
         .certain.get(ref, {})
