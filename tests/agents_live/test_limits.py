@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
+from lisa_py.core.outbox.delivery import was_resumed_at_limit
 from lisa_py.core.usage.limits import describe_limits, is_enforced
 from lisa_py.core.usage.usage_reader import read_usage
+from lisa_py.host import processes
 from lisa_py.host.clock import parse_time
-from lisa_py.store import archives, events
+from lisa_py.store import archives, events, outbox_records, session_records
 from tests.agents_live.live_harness import LiveSessionHarness
 from tests.fakes.model_api import FakeModelApi
 from tests.lisa_host import LisaHost
@@ -123,3 +127,28 @@ def test_claude_names_the_end_of_its_usage_limit(machine: LisaHost, api: FakeMod
     assert end % 60 == 0
     assert stage.status().limit.window == "5 hours"
     wait_until(lambda: "continuesAt" in stage.lisa("limit").json, what="the turn is to go on")
+
+
+def test_the_turn_continues_after_a_loss(stage: LiveSessionHarness) -> None:
+    if stage.agent_name == "claude":
+        del stage.machine.env["ANTHROPIC_AUTH_TOKEN"]
+        stage.machine.env |= {"CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-fake", "TZ": "Asia/Kolkata"}
+    stage.begin("", "--on-limit", "wait")
+    stage.send("[fake limit 15]")
+    read_end(stage)
+    wait_until(lambda: "continuesAt" in stage.lisa("limit").json, what="the turn is to go on")
+    meta = session_records.read_meta(stage.ref)
+    assert meta is not None
+    os.kill(meta.server_pid, signal.SIGKILL)
+    wait_until(lambda: not processes.is_running(meta.pane_pid, meta.pane_started), timeout=30)
+    Path(meta.socket_path).unlink(missing_ok=True)
+    assert stage.lisa("resume").json["resumed"][0]["method"] == "conversation"
+    (text,) = outbox_records.registry(stage.ref).read().texts
+    stage.wait_until_idle()
+    assert was_resumed_at_limit(stage.ctx, stage.ref, text)
+    if stage.agent_name == "claude":
+        return  # it names whole minutes
+    expected = ["[fake limit 15]", "continue"]
+    wait_until(lambda: stage.transcript_prompts() == expected, timeout=90, what="it goes on")
+    stage.wait_until_idle()
+    assert stage.transcript_prompts() == expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lisa_py import agents
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.live import LiveFrame, ResultPayload, SystemPayload
 from lisa_py.contract.status import TERMINAL_STATES, Status
@@ -16,9 +17,10 @@ from lisa_py.core.send import input_box, input_text, send
 from lisa_py.core.send.result import SendResult
 from lisa_py.core.send.send import SendPayload
 from lisa_py.core.send.target import SendTarget
-from lisa_py.core.status import lost_sessions
+from lisa_py.core.status import agent_reports, lost_sessions
 from lisa_py.host import files
 from lisa_py.store import outbox_records, session_records
+from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.outbox_records import OutboxText
 from lisa_py.store.paths import SessionRef
 
@@ -172,7 +174,7 @@ class OutboxDelivery:
         first = next((each for each in due if each.at_limit), next(iter(due), None))
         if first is None:
             return min([each.due_at - now for each in waiting] + [DUE_SECONDS]) if waiting else POLL_SECONDS
-        if first.at_limit and not _is_at_limit(status):
+        if first.at_limit and not self._takes_continuation(first, status):
             if not has_left_limit(status):
                 return POLL_SECONDS  # a session that cannot be read may wait at it still
             self._change(first.id, _withdraw(now))
@@ -215,6 +217,10 @@ class OutboxDelivery:
         before = self._turn_ends_before.setdefault(text.id, self._turn_ends)
         return text.when == "turn-end" and self._turn_ends > before
 
+    def _takes_continuation(self, text: OutboxText, status: Status) -> bool:
+        """Return True if the turn that a limit interrupted is still the newest."""
+        return _is_at_limit(status) or (_is_idle(status) and was_resumed_at_limit(self._ctx, self._ref, text))
+
     def _deliver(self, text: OutboxText, feed: SessionFeed) -> None:
         """Send the first text; it stays queued if it was not typed for a reason that ends by itself."""
         cursor = feed.position.encode()
@@ -222,7 +228,7 @@ class OutboxDelivery:
         def begin(target: SendTarget) -> None:
             if text.when == "idle" and not _is_idle(target.status):
                 raise _NotDueError
-            if text.at_limit and not _is_at_limit(target.status):
+            if text.at_limit and not self._takes_continuation(text, target.status):
                 raise _NotDueError
             self._change(text.id, _begin(self._ctx.clock.now(), cursor))
             self._replies[text.id] = TurnReply(self._build_typed(text), ends_at_dialog=False)
@@ -342,6 +348,25 @@ def has_left_limit(status: Status) -> bool:
     """Return True if the agent reports something else than its limit."""
     is_clear = status.session_state in ("in_progress", "waiting_input", *TERMINAL_STATES)
     return is_clear and not _is_at_limit(status)
+
+
+def was_resumed_at_limit(ctx: Context, ref: SessionRef, text: OutboxText) -> bool:
+    """Return True if the session was resumed after the text was queued, and has got no prompt since.
+
+    A resumed agent waits at its prompt and does not name the limit again (claude 2.1.332, codex 0.171).
+    """
+    meta = ctx.read_meta(ref)
+    if meta is None or not meta.former_run_ids or meta.created_unix < text.queued_at:
+        return False
+    try:
+        if session_records.read_state(ref).last_input_at > text.queued_at:
+            return False
+    except UnreadableRecord:
+        return False
+    agent = agents.get_or_default(meta.agent)
+    hooks = agent_reports.read_hooks(ref)
+    own = ("", meta.agent_session_id)
+    return not any(agent.turn_edge(hook) == "prompt" or hook.get("session_id", "") not in own for hook in hooks)
 
 
 def _withdraw(now: float) -> Callable[[OutboxText], None]:

@@ -16,7 +16,7 @@ from lisa_py import agents
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core import session_panes
 from lisa_py.core.lifecycle import doctor, former_run
-from lisa_py.core.outbox.delivery import OutboxDelivery
+from lisa_py.core.outbox.delivery import OutboxDelivery, was_resumed_at_limit
 from lisa_py.core.status import lost_sessions
 from lisa_py.host import processes
 from lisa_py.store import live_records, outbox_records, session_records
@@ -383,6 +383,21 @@ def test_a_text_survives_a_resume_during_the_loss(stage: SessionHarness, monkeyp
         assert OutboxDelivery(stage.ctx, stage.ref).run() is True
     assert [each.state for each in registry.read().texts] == ["answered"]
     assert read_conversation(stage)[-2:] == ["[say later]", "later"]
+
+
+def test_a_prompt_after_it_ends_the_wait_at_a_limit(stage: SessionHarness) -> None:
+    stage.spawn("[limit usage limit reached, try again in 3600 seconds]")
+    wait_until(lambda: stage.status().waiting_for == "limit", what="the limit")
+    assert stage.lisa("limit", "--on-limit", "wait").json["continuesAt"]
+    (text,) = outbox_records.registry(stage.ref).read().texts
+    assert not was_resumed_at_limit(stage.ctx, stage.ref, text)
+    lose(stage)
+    assert stage.lisa("resume").code == 0
+    assert was_resumed_at_limit(stage.ctx, stage.ref, text)
+    server = stage.ctx.server(stage.ref)
+    server.send_keys(server.find_pane(stage.name).pane_id, ["[say", "Space", "typed]", "Enter"])
+    stage.wait_for_text("● typed")
+    assert not was_resumed_at_limit(stage.ctx, stage.ref, text)
 
 
 def test_a_limit_is_continued_after_it(stage: SessionHarness) -> None:
