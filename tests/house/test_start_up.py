@@ -84,12 +84,17 @@ STARTS = """
 import json, os, sys
 import click
 from lisa_py.cli import main  # all that is loaded before the command is known
-for number, words in enumerate(json.load(sys.stdin)):
+for number, calls in enumerate(json.load(sys.stdin)):
     if not os.fork():
-        for handle, name in ((1, "out"), (2, "err")):
-            os.dup2(os.open(f"{number}.{name}", os.O_WRONLY | os.O_CREAT), handle)
-        os._exit(main.main(words))
-    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+        for part, words in enumerate(calls):
+            for handle, name in ((1, "out"), (2, "err")):
+                os.dup2(os.open(f"{number}.{part}.{name}", os.O_WRONLY | os.O_CREAT), handle)
+            code = main.main(words)
+            sys.stdout.flush()
+            with open(f"{number}.{part}.code", "w") as file:
+                file.write(str(code))
+        os._exit(0)
+    os.wait()
 """
 PARTS = 4
 
@@ -98,20 +103,22 @@ PARTS = 4
 def test_each_command_starts_alone(part: int, machine: LisaHost) -> None:
     """Check the help and the JSON error of an unknown flag where no other command is loaded."""
     paths = commands.paths()[part::PARTS]
-    calls = [[*path, *words] for path in paths for words in (("--help",), ("--no-such-flag", "--json"))]
-    ended = subprocess.run(
+    calls = [[[*path, "--help"], [*path, "--no-such-flag", "--json"]] for path in paths]
+    subprocess.run(
         [sys.executable, "-P", "-c", STARTS], input=json.dumps(calls),
         cwd=machine.project, env=machine.env, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    codes = [int(line) for line in ended.stdout.split()]
-    printed = [
-        [(machine.project / f"{number}.{name}").read_text() for name in ("out", "err")] for number in range(len(calls))
-    ]
-    for path, code, (out, err) in zip(paths, codes[::2], printed[::2], strict=True):
+
+    def read(number: int, part: int) -> tuple[int, str, str]:
+        code, out, err = ((machine.project / f"{number}.{part}.{name}").read_text() for name in ("code", "out", "err"))
+        return int(code), out, err
+
+    for number, path in enumerate(paths):
+        code, out, err = read(number, 0)
         assert (path, code, err) == (path, 0, "") and commands.summary(path) in out
-    for words, code, (out, err) in zip(calls[1::2], codes[1::2], printed[1::2], strict=True):
-        answers.check_answer(words, code, out)
-        assert (words, code, err, json.loads(out)["errorCode"]) == (words, 1, "", "unknown_flag")
+        code, out, err = read(number, 1)
+        answers.check_answer(calls[number][1], code, out)
+        assert (path, code, err, json.loads(out)["errorCode"]) == (path, 1, "", "unknown_flag")
 
 
 def test_a_command_starts_in_a_new_interpreter(machine: LisaHost) -> None:
