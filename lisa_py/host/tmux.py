@@ -37,6 +37,7 @@ _OPTIONS = (
 )
 _ENDED = "ended"
 """Printed after each pane of a chain that ends panes."""
+_HAS_SESSION = "#{S:x}"
 _PANE_INPUT = "#{?pane_dead,dead,#{?pane_input_off,off,open}}"
 _INPUT_OFF = "input to the pane is disabled (tmux select-pane -d); enable it with tmux select-pane -e"
 _BOOT = ("start-server", *(word for option in _OPTIONS for word in (";", "set", *option)))
@@ -254,10 +255,14 @@ class Tmux:
         sockets.ensure_socket_folder(self.socket)
         history = (";", "set", "-g", "history-limit", str(self._settings.history_lines))
         words = (*_BOOT, *history, ";", *then)
-        for _ in range(3):  # an ending server disconnects new clients
+        deadline = time.monotonic() + SERVER_END_SECONDS
+        while True:  # an ending server disconnects new clients
             result = self.call(*words, cwd=cwd)
             if not result.code or not any(word in result.error_text for word in (*_SERVER_ENDING, *_NO_SERVER)):
                 return result
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.01)
         raise LisaError("spawn_tmux_new_failed", f"tmux could not be started: {result.error_text}", socket=self.socket)
 
     def new_session(
@@ -280,16 +285,18 @@ class Tmux:
         environment_options = (word for key, value in (env or {}).items() for word in ("-e", _escape(f"{key}={value}")))
         # set through the client's folder: tmux would expand #{...} in the text of -c, and run #(...)
         made = ("new-session", "-d", "-P", "-F", PANE_FORMAT, "-s", name)
-        result = self._start(*made, *size, *environment_options, "--", *program, cwd=root)
-        if "duplicate session" in result.error_text:
-            raise LisaError("session_already_exists", f"session already exists: {name}", session=name)
-        pane = next(iter(_parse_panes(result.text)), None) if result.code == 0 else None
-        if pane is None and result.code == 0:
-            pane = self.find_pane(name)  # code 0: tmux has made it, whatever became of its line
-        if pane is None:
-            why = result.error_text or f"it ended with code {result.code} and no reason"
-            raise LisaError("spawn_tmux_new_failed", f"tmux made no session: {why}", session=name)
-        return pane
+        words = (*made, *size, *environment_options, "--", *program)
+        for _ in range(3):  # the client of a server that is killed meanwhile has code 0, and there is no session
+            result = self._start(*words, cwd=root)
+            if "duplicate session" in result.error_text:
+                raise LisaError("session_already_exists", f"session already exists: {name}", session=name)
+            if result.code:
+                break
+            pane = next(iter(_parse_panes(result.text)), None) or self.find_pane(name)
+            if pane is not None:
+                return pane
+        why = result.error_text or f"it ended with code {result.code} and no reason"
+        raise LisaError("spawn_tmux_new_failed", f"tmux made no session: {why}", session=name)
 
     def kill_session(self, name: str) -> bool:
         """End the session of a name or an id; return False if there was none.
@@ -335,15 +342,23 @@ class Tmux:
     def stop_if_unused(self, *, with_ended_sessions: bool = False) -> bool:
         """End a server without sessions and remove its socket; the server decides, in one step.
 
-        With `with_ended_sessions` also a server with no running program in any pane.
+        With `with_ended_sessions` also a server with no running program in any pane. A session that starts meanwhile is
+        kept: `exit-empty` ends a server once it has no client, `kill-server` also one that is making a session, which
+        no client could reach then.
         """
-        needed = "#{m:*0*,#{S:#{W:#{P:#{pane_dead}}}}}" if with_ended_sessions else "#{S:x}"
-        result = self.call("if-shell", "-F", needed, "display-message -p kept", "kill-server")
+        needed = "#{m:*0*,#{S:#{W:#{P:#{pane_dead}}}}}" if with_ended_sessions else _HAS_SESSION
+        end = "set -s exit-empty on"
+        if with_ended_sessions and (panes := self.list_panes()):
+            one = panes[0].session_id
+            end += f" ; kill-session -a -t '{one}' ; kill-session -t '{one}'"
+        result = self.call("if-shell", "-F", needed, "display-message -p kept", end)
         if "kept" in result.text or (result.code and not is_server_absent(result)):
             return False
         for _ in range(200):  # it disconnects the client before it closes its socket
             if self.is_listening() is False:
                 return sockets.remove_socket(self.socket, self._settings.cmd_timeout_seconds)
+            if self.read("display-message", "-p", _HAS_SESSION).text.strip():
+                return False
             time.sleep(0.005)
         return False
 

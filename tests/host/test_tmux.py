@@ -7,8 +7,10 @@ import signal
 import stat
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from libtmux.constants import OptionScope
 
@@ -53,6 +55,12 @@ def receiver(tmux: Tmux, machine: LisaHost, name: str = "lisa-in") -> tuple[Pane
     pane = start(tmux, machine, name, sys.executable, "-c", RECEIVER, str(took))
     wait_until(lambda: "ready" in screen(tmux, pane))
     return pane, took
+
+
+def count_connections(tmux: Tmux) -> int:
+    """Return the number of clients, with those that the server has not accepted, or not forgotten, yet."""
+    lines = Path("/proc/net/unix").read_text().splitlines()
+    return sum(line.endswith(f" {tmux.socket}") for line in lines) - 1
 
 
 def read(path: Path) -> bytes:
@@ -196,6 +204,32 @@ def test_stop_if_unused_stops_ended_sessions_on_request(tmux: Tmux, machine: Lis
     assert tmux.is_listening() is False
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="connections that wait for a server are known by /proc/net/unix")
+@pytest.mark.parametrize("with_ended_sessions", [False, True])
+def test_session_starts_while_its_unused_server_stops(with_ended_sessions: bool, tmux: Tmux, machine: LisaHost) -> None:
+    """Both clients wait for the server, which takes the one that stops it first, and then the other."""
+    start(tmux, machine, "lisa-last", "/bin/true")
+    wait_until(lambda: tmux.list_panes()[0].dead)
+    ended = tmux.list_panes()
+    if not with_ended_sessions:
+        tmux.kill_session("lisa-last")
+    pid = find_server_pid(tmux)
+    tmux.list_panes = lambda *words, **more: ended  # type: ignore[method-assign] # it lists them before it asks
+    with ThreadPoolExecutor(2) as pool:
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+            before = count_connections(tmux)
+            stopped = pool.submit(tmux.stop_if_unused, with_ended_sessions=with_ended_sessions)
+            wait_until(lambda: count_connections(tmux) == before + 1)
+            made = pool.submit(start, Tmux(tmux.socket, read_settings(machine.env)), machine, "lisa-next")
+            wait_until(lambda: count_connections(tmux) == before + 2)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert (stopped.result(20), made.result(20).session) == (False, "lisa-next")
+    assert [pane.session for pane in Tmux(tmux.socket, read_settings(machine.env)).list_panes()] == ["lisa-next"]
+
+
 def test_only_the_socket_of_a_dead_server_is_discarded(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-x")
     assert sockets.remove_socket(tmux.socket, 1) is False
@@ -300,6 +334,14 @@ def test_tmux_removed_during_use_is_missing(machine: LisaHost, tmp_path: Path) -
         with pytest.raises(TmuxUnavailable) as refused:
             server.call("list-sessions")
         assert refused.value.code == "tmux_missing"
+
+
+def test_start_is_repeated_if_the_server_is_killed_meanwhile(tmux: Tmux, machine: LisaHost) -> None:
+    """Its client then ends with code 0, without a word."""
+    real, seen = find_program("tmux", machine.env["PATH"]), machine.folder / "seen"
+    machine.add_program("tmux", f'#!/bin/sh\n[ -e {seen} ] && exec {real} "$@"\n: >{seen}\n')
+    machine.env["PATH"] = f"{machine.bin}:{machine.env['PATH']}"
+    assert start(Tmux(tmux.socket, read_settings(machine.env)), machine, "lisa-again") == tmux.find_pane("lisa-again")
 
 
 def test_session_is_found_if_tmux_prints_no_line(tmux: Tmux, machine: LisaHost) -> None:
