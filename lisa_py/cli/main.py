@@ -8,6 +8,7 @@ import contextlib
 import gc
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from lisa_py.terminal.table import Screen
 
 SIGPIPE = 13
+ANSWER_SECONDS = 1.0
+"""Time in which an interrupted command comes to its answer; it takes milliseconds."""
 
 
 def entry() -> None:
@@ -160,12 +163,20 @@ def _ask(question: str) -> str:
 
 @contextlib.contextmanager
 def _cancel_on_interrupt(cancellation: Cancellation) -> Iterator[None]:
-    """Let Ctrl-C end waits in order; it interrupts at once what does not wait, and at the second time everything."""
+    """Let Ctrl-C end waits in order; it interrupts at once what does not wait, and at the second time everything.
+
+    One more within a second of an interruption is ignored: it would interrupt the answer to it.
+    """
+    interrupted_at = float("-inf")
 
     def handle(number: int, frame: object) -> None:
+        nonlocal interrupted_at
         is_first = not cancellation.is_set
         cancellation.cancel()
-        if not (is_first and cancellation.is_observed):
+        if is_first and cancellation.is_observed:
+            return
+        if time.monotonic() - interrupted_at >= ANSWER_SECONDS:
+            interrupted_at = time.monotonic()
             raise KeyboardInterrupt
 
     before = signal.getsignal(signal.SIGINT)

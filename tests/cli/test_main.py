@@ -14,10 +14,13 @@ import termios
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from lisa_py import commands
 from lisa_py.cli import main, render
 from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
 from lisa_py.host.cancellation import Cancellation
 from tests.answers import check_answer
 from tests.lisa_host import PROGRAM, LisaHost
@@ -185,6 +188,30 @@ def test_ctrl_c_adds_no_answer_to_that_of_a_cancelled_command(
     assert main.main(["version", "--json"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_before_the_answer_to_another_is_ignored(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It comes while the interrupted command is left, and once more before its answer."""
+
+    def interrupt_twice(args: Any, ctx: Context) -> None:
+        monkeypatch.setattr(main.signal, "getsignal", interrupted_look)
+        with ctx.cancellation.observe():
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def interrupted_look(number: int) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return look(number)
+
+    look = main.signal.getsignal
+    hung = msgspec.structs.replace(commands.load(("version",)), run=interrupt_twice)
+    monkeypatch.setattr(commands, "load", lambda path: hung)
+    assert main.main(["version", "--json"]) == 130
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["errorCode"] == "interrupted"
+    assert look(signal.SIGINT) is signal.default_int_handler
 
 
 def test_signal_handler_is_that_of_the_caller_again(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
