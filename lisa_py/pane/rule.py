@@ -83,6 +83,7 @@ def _build_call(agent: Agent, payload: Mapping[str, Any], rules: SessionRules) -
         is_cut=bool(payload.get("cut")),
         folder=folder if isinstance(folder, str) else "",
         root=rules.folder,
+        environ=os.environ,
     )
 
 

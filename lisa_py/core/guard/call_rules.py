@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from lisa_py.contract.approvals import ApprovalRule
 from lisa_py.contract.quoting import quote_posix
-from lisa_py.core.guard import shell_parser
+from lisa_py.core.guard import shell_parser, shell_paths
 from lisa_py.core.guard.shell_parser import ShellCommand, ShellReading
+from lisa_py.core.guard.shell_paths import NamedPath
 from lisa_py.host import files
 
 FILE_TOOLS = frozenset(
@@ -40,6 +41,8 @@ class RequestedCall(Struct, kw_only=True, dict=True):
     """Working folder of the agent at the call."""
     root: str = ""
     """Working folder of the session: relative globs begin there."""
+    environ: Mapping[str, str] = {}
+    """Variables of its shell."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -60,6 +63,14 @@ class RequestedCall(Struct, kw_only=True, dict=True):
         if not isinstance(command, str):
             return ShellReading((), broken="its input is not known")
         return shell_parser.read_line(command)
+
+    @cached_property
+    def named(self) -> tuple[NamedPath, ...]:
+        """Paths that it names; in a shell line any word may be one."""
+        folder = self.folder or self.root or "/"
+        given = [NamedPath(name, path) for name in self.paths if name for path in shell_paths.spell_path(folder, name)]
+        stages = self.line.stages if self.line is not None else ()
+        return (*given, *shell_paths.list_paths(stages, folder, self.environ))
 
 
 class RuleMatch(Struct, frozen=True, kw_only=True):
@@ -138,26 +149,27 @@ def begins(text: str, prefix: str) -> bool:
 def _compare_paths(globs: Sequence[str], call: RequestedCall) -> RuleMatch:
     if call.is_cut or (call.line is not None and call.line.broken):
         return RuleMatch(doubt="its files are not known")
-    found = find_touched(call, globs)
-    return RuleMatch(matches=True, shown=f"names {found[:_SHOWN]}") if found else _NO
+    return _find_path(globs, call)
 
 
 def touches(call: RequestedCall, paths: Sequence[str]) -> bool:
-    """Return True if a call names one of these files."""
-    return bool(find_touched(call, paths))
+    """Return True if a call names one of these files, or may."""
+    found = _find_path(paths, call)
+    return found.matches or bool(found.doubt)
 
 
-def find_touched(call: RequestedCall, globs: Sequence[str]) -> str:
-    """Return a path of the call that one of the globs covers; of a shell line any word counts as a path."""
-    named = list(call.paths)
-    for word in (word for stage in (call.line.stages if call.line is not None else ()) for word in stage):
-        name = word.value.lstrip("<>&|0123456789") or word.value
-        named += [name, name.partition("=")[2]]
+def _find_path(globs: Sequence[str], call: RequestedCall) -> RuleMatch:
     patterns = [pattern for glob in globs for pattern in _compile_globs(glob, call.root)]
-    for name in (each for each in named if each and "\0" not in each):
-        if any(pattern.fullmatch(path) for path in _spell_path(name, call) for pattern in patterns):
-            return name
-    return ""
+    doubt = ""
+    for named in call.named:
+        if not named.path:
+            doubt = doubt or "it has too many words"
+        elif named.is_open:
+            is_near = any(shell_paths.may_fall_under(named.path, pattern.glob) for pattern in patterns)
+            doubt = doubt or (f"what it names is only known when it runs ({named.name[:_SHOWN]})" if is_near else "")
+        elif any(pattern.covers(path) for path in _follow_links(named.path) for pattern in patterns):
+            return RuleMatch(matches=True, shown=f"names {named.name[:_SHOWN]}")
+    return RuleMatch(doubt=doubt)
 
 
 def covers_paths(rule: ApprovalRule, call: RequestedCall) -> bool:
@@ -169,17 +181,26 @@ def covers_paths(rule: ApprovalRule, call: RequestedCall) -> bool:
         return False
     patterns = [pattern for glob in rule.paths for pattern in _compile_globs(glob, call.root)]
     return all(
-        any(pattern.fullmatch(path) for pattern in patterns) for name in call.paths for path in _spell_path(name, call)
+        any(pattern.covers(path) for pattern in patterns) for named in call.named for path in _follow_links(named.path)
     )
 
 
-def _spell_path(name: str, call: RequestedCall) -> Iterable[str]:
-    """Return a path as named and with its links resolved, both absolute."""
-    path = os.path.normpath(os.path.join(call.folder or call.root or "/", os.path.expanduser(name)))
-    return dict.fromkeys((path, files.canonical_path(path)))
+def _follow_links(path: str) -> Iterable[str]:
+    """Return an absolute path as named and with its links resolved."""
+    return dict.fromkeys((path, os.path.realpath(path)))
 
 
-def _compile_globs(glob: str, root: str) -> list[re.Pattern[str]]:
+class _PathPattern(Struct, frozen=True):
+    """An absolute glob of a rule."""
+
+    glob: str
+    expression: re.Pattern[str]
+
+    def covers(self, path: str) -> bool:
+        return self.expression.fullmatch(path) is not None
+
+
+def _compile_globs(glob: str, root: str) -> list[_PathPattern]:
     """Return the patterns of a glob, as written and with the links of its fixed folders resolved.
 
     `*` and `?` stay within a name, `**` does not; a folder covers all that is in it.
@@ -190,7 +211,10 @@ def _compile_globs(glob: str, root: str) -> list[re.Pattern[str]]:
     plain = os.path.normpath("/".join(parts[:fixed]) or "/")
     rest = "".join(f"/{part}" for part in parts[fixed:])
     heads = dict.fromkeys((plain, files.canonical_path(plain)))
-    return [re.compile(_translate(re.escape(head.rstrip("/")), rest)) for head in heads]
+    return [
+        _PathPattern(head.rstrip("/") + rest, re.compile(_translate(re.escape(head.rstrip("/")), rest)))
+        for head in heads
+    ]
 
 
 def _translate(head: str, rest: str) -> str:
