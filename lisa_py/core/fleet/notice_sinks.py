@@ -64,7 +64,7 @@ def open_sink(ctx: Context, project: Project, target: str) -> NoticeSink:
     if word.startswith("exec:") and word.removeprefix("exec:").strip():
         return _ProgramSink(ctx, word.removeprefix("exec:").strip())
     if word.startswith(("http://", "https://")):
-        return _WebhookSink(ctx, word)
+        return _WebhookSink(ctx, word, target)
     if "://" in word:
         return _AppriseSink(ctx, word)
     expected = "term, tmux, exec:COMMAND, an https address, a URL of apprise, or env:NAME, file:PATH, secret://NAME"
@@ -110,17 +110,26 @@ class _TmuxSink(NoticeSink):
 
 
 class _WebhookSink(NoticeSink):
-    def __init__(self, ctx: Context, address: str) -> None:
+    """An address; its failure is reported when it begins, and at the end if notices were lost since."""
+
+    def __init__(self, ctx: Context, address: str, name: str) -> None:
+        """`name` is shown instead of the address, which may hold a token."""
         self._ctx = ctx
-        self._webhook = Webhook(address, ctx.settings)
+        self._address, self._name = address, name
+        self._reported = ""
+        self._webhook = Webhook(address, ctx.settings, self._report)
+
+    def _report(self, problem: str) -> None:
+        self._reported = problem
+        self._ctx.warn(f"watch: {problem.replace(self._address, self._name)}")
 
     def send(self, notice: SessionNotice) -> None:
         self._webhook.send(notice)
 
     def close(self) -> None:
         problem = self._webhook.close()
-        if problem:
-            self._ctx.warn(f"watch: {problem}")
+        if problem and problem != self._reported:
+            self._report(problem)
 
 
 class _ThreadSink(NoticeSink):

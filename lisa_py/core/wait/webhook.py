@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+from collections.abc import Callable
 
 import msgspec
 
@@ -24,8 +25,14 @@ FAILING_CLOSE_SECONDS = 0.5
 class Webhook:
     """A thread that delivers events to one target, in order."""
 
-    def __init__(self, target: str, settings: Settings) -> None:
-        """Raise UsageError(invalid_webhook) for an unusable target."""
+    def __init__(
+        self, target: str, settings: Settings, on_failure: Callable[[str], None] = lambda problem: None
+    ) -> None:
+        """`on_failure` is called in the thread with the first failure after a delivery, or the first of all.
+
+        Raise UsageError(invalid_webhook) for an unusable target.
+        """
+        self._on_failure = on_failure
         self._target = target.strip()
         self._remote = self._target.startswith(("http://", "https://"))
         if not self._remote:
@@ -77,6 +84,7 @@ class Webhook:
             pass
 
     def _run(self) -> None:
+        was_failing = False
         while True:
             raw = self._events.get()
             if raw is None:
@@ -86,6 +94,9 @@ class Webhook:
             if problem:
                 self._failed += 1
                 self._error = problem
+                if not was_failing:
+                    self._on_failure(problem)
+            was_failing = bool(problem)
 
     def _deliver(self, raw: bytes) -> str:
         problem = self._deliver_once(raw)

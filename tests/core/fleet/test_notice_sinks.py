@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,10 @@ import pytest
 from lisa_py.contract.notices import SessionNotice
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import notice_sinks
+from lisa_py.core.wait import webhook
 from lisa_py.host import env
 from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 
 NOTICE = SessionNotice(
     kind="done", session="lisa-a", agent="a", project_root="/p", at="", title="t", text="", command="", session_state=""
@@ -81,3 +85,34 @@ def test_sink_survives_a_delivery_that_cannot_start(machine: LisaHost) -> None:
     sink.send(NOTICE)
     assert delivered.wait(5)
     sink.close()
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Return a port of loopback that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("kind", ["closed", "silent"])
+def test_dead_address_is_reported_once(
+    machine: LisaHost, monkeypatch: pytest.MonkeyPatch, silent_port: int, kind: str
+) -> None:
+    monkeypatch.setattr(webhook, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(webhook, "RETRY_PAUSES", (0.0,))
+    port = silent_port if kind == "silent" else 9
+    warnings: list[str] = []
+    env_with = {**machine.env, "SINK": f"http://127.0.0.1:{port}/token"}
+    ctx = Context(env.read_settings(env_with), cwd=str(machine.project), warn=warnings.append)
+    sink = notice_sinks.open_sink(ctx, ctx.project(), "env:SINK")
+    began = time.monotonic()
+    sink.send(NOTICE)
+    reason = "timed out" if kind == "silent" else "[Errno 111] Connection refused"
+    wait_until(lambda: warnings, what="the failure is reported while the watch goes on")
+    assert warnings == [f"watch: env:SINK: {reason}"]
+    for _ in range(webhook.QUEUE_SIZE * 2):
+        sink.send(NOTICE)
+    sink.close()
+    assert time.monotonic() - began < 5
+    assert len(warnings) == 2 and warnings[1].endswith("events not delivered)")
+    assert "token" not in str(warnings)
