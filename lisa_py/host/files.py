@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -75,6 +76,12 @@ def _make_private_dir(path: str) -> None:
 def unwritable_error(path: str, problem: OSError) -> LisaError:
     refused = LisaError("store_unwritable", f"cannot write {path}: {problem.strerror or problem}")
     return limits.find_shortage(problem) or refused
+
+
+def is_unusable_disk(problem: LisaError) -> bool:
+    """Return True if a write failed because the disk is full or read-only."""
+    cause = problem.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class StagedFile:

@@ -21,7 +21,12 @@ def create(ref: SessionRef) -> None:
 
 def has_more_than_events(ref: SessionRef) -> bool:
     """Return True if the folder has entries that a kill removes."""
-    return any(name != EVENTS for name in list_entries(ref.folder))
+    return any(not _is_event_log(ref, name) for name in list_entries(ref.folder))
+
+
+def _is_event_log(ref: SessionRef, name: str) -> bool:
+    """Return True for the log; something else in its place would refuse each further event."""
+    return name == EVENTS and files.is_own_file(ref.events)
 
 
 _RUN_FILES = ("done.txt", "start", "heartbeat", "stdin", "rules.json", "output.txt", "pane-count.json", "after-end.sh")
@@ -56,7 +61,7 @@ def remove_contents(ref: SessionRef) -> None:
         files.remove(ref.folder)
         return
     for name in list_entries(ref.folder):
-        if name != EVENTS:
+        if not _is_event_log(ref, name):
             _remove(ref.file(name))
     if not list_entries(ref.folder):
         files.remove_tree(ref.folder)

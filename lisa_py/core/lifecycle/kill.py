@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -20,6 +20,7 @@ from lisa_py.core.lifecycle.terminate import LeftProcess, SessionRun
 from lisa_py.core.lifecycle.worktree_end import EndedWorktree
 from lisa_py.core.output.pane_text import ChainedTexts
 from lisa_py.core.session_panes import PaneIndex
+from lisa_py.host import files
 from lisa_py.host.tmux import Pane, Tmux
 from lisa_py.store import child_sessions, events, pruning, session_folder, session_index, session_records, start_keys
 from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
@@ -232,6 +233,11 @@ class _KillTarget(Struct, frozen=True, kw_only=True):
     pane: Pane | None
     run: SessionRun
     recorder: EndRecorder | None
+    has_damaged_meta: bool = False
+
+    def describe_lost_archive(self, request: EndRequest) -> str:
+        """Return the reason why there is no archive without a recorder; empty if none was possible."""
+        return f"its metadata cannot be read: {self.ref.meta}" if request.archive and self.has_damaged_meta else ""
 
 
 def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str, request: EndRequest) -> list[_KillOutcome]:
@@ -260,11 +266,24 @@ def _lock_all(
             if not _exists(ctx, ref):
                 outcomes[ref] = _KillOutcome(ref=ref)
                 continue
-            locks.enter_context(session_records.session_lock(ref, ctx.settings, "name", timeout_ms=LOCK_SECONDS * 1000))
+            locks.enter_context(_lock_name(ctx, ref))
             locked.append(ref)
         except LisaError as problem:
             outcomes[ref] = _build_failure(ref, problem)
     return locked
+
+
+@contextlib.contextmanager
+def _lock_name(ctx: Context, ref: SessionRef) -> Iterator[None]:
+    """Hold the lock of the name; none on a disk that takes no file, where processes must end all the same."""
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(session_records.session_lock(ref, ctx.settings, "name", timeout_ms=LOCK_SECONDS * 1000))
+        except LisaError as problem:
+            if not files.is_unusable_disk(problem):
+                raise
+            ctx.warn(f"{ref.session} is ended without a lock of its name: {problem.message}")
+        yield
 
 
 def _build_failure(ref: SessionRef, problem: LisaError) -> _KillOutcome:
@@ -298,8 +317,13 @@ def _begin_ends(ctx: Context, panes: Mapping[SessionRef, Pane | None], request: 
     for ref, pane in panes.items():
         read_together = texts.find(ref) if texts is not None else None
         recorder = begin_end(ctx, ref, pane, request.reason, request.detail, keep=request.archive, texts=read_together)
-        targets.append(_KillTarget(ref=ref, pane=pane, run=terminate.find_run(ref, pane), recorder=recorder))
+        run, is_damaged = terminate.find_run(ref, pane), recorder is None and _has_damaged_meta(ctx, ref)
+        targets.append(_KillTarget(ref=ref, pane=pane, run=run, recorder=recorder, has_damaged_meta=is_damaged))
     return targets
+
+
+def _has_damaged_meta(ctx: Context, ref: SessionRef) -> bool:
+    return files.exists(ref.meta) and ctx.read_meta(ref) is None
 
 
 class _ChainedReads:
@@ -348,8 +372,10 @@ def _finish_kill(
     if not error:
         try:
             session_folder.remove_contents(ref)
-        except (LisaError, OSError) as problem:
-            error = str(problem)
+        except LisaError as problem:
+            error = problem.message
+        except OSError as problem:
+            error = f"cannot remove {problem.filename or ref.folder}: {problem.strerror or problem}"
     state, result = (
         ("degraded", "error") if error else ("terminated", "success") if found else ("not_found", "not_found")
     )
@@ -373,7 +399,7 @@ def _finish_kill(
         processes=count,
         left=ended.left(subject.run),
         archive=recorder.archive if recorder is not None else "",
-        archive_error=recorder.problem if recorder is not None else "",
+        archive_error=subject.describe_lost_archive(request) if recorder is None else recorder.problem,
         worktree=None if error or meta is None else worktree_end.end_worktree(ctx, meta, request.worktree),
         error=f"{ref.session}: {error}" if error else "",
         children=children,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import time
@@ -248,9 +249,34 @@ def test_damaged_records_hide_no_detached_process(fleet: Fleet, damaged: str) ->
             (fleet.folder("lisa-x") / name).write_bytes(b"\0\xff")
         elif damaged == "all" and os.path.isfile(fleet.ref("lisa-x").file(name)):
             (fleet.folder("lisa-x") / name).unlink()
-    assert kill.kill_session(fleet.ctx, fleet.ref("lisa-x")).found is True
-    assert gone(number)
+    killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert killed.found is True and gone(number)
     assert fleet.find_processes(str(fleet.folder("lisa-x"))) == []
+    assert (killed.archive_errors is not UNSET) == (damaged == "meta.json")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_disk_that_takes_no_lock_keeps_no_process(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    fleet.spawn("lisa-x", "echo $$ >agent; exec sleep 600")
+    agent = pid(fleet, "agent")
+
+    def refuse(path: str) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files, "_try_lock", refuse)
+    killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert (killed.ok, killed.found) == (True, True)
+    assert gone(agent) and fleet.names() == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_kill_removes_what_blocks_the_event_log(fleet: Fleet, kind: str) -> None:
+    log = fleet.folder("lisa-x") / "events.jsonl"
+    log.parent.mkdir(parents=True)
+    log.mkdir() if kind == "folder" else log.symlink_to("/nowhere")
+    kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert not os.path.lexists(log) or log.is_file()
+    assert fleet.spawn("lisa-x").session == "lisa-x"
 
 
 def test_surviving_process_is_reported_with_its_records(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
