@@ -245,6 +245,8 @@ class SessionFeed:
 
         The caller begins with a read. Raise CancellationError, TmuxUnavailable.
         """
+        if self._notices is None:  # before the first frame: its reader knows that all further ones are reported
+            self._notices = len(self._read_notices())
         while True:
             if translation.has_ended(self.status) and ending.is_opening(self._ctx, self._ref, self._evidence.meta):
                 yield FeedPause(PANE_SECONDS)
@@ -404,13 +406,14 @@ class SessionFeed:
 
     def _report_limits(self) -> Iterator[LiveFrame]:
         """Yield what the limit process has announced since the feed began to follow."""
-        limits = limit_records.read_limits(self._ref)
-        notices = limit_records.read_progress(self._ref, limits.run_id).notices if limits is not None else []
-        if self._notices is None:
-            self._notices = len(notices)
-        for notice in notices[self._notices :]:
+        notices, reported = self._read_notices(), self._notices or 0
+        for notice in notices[reported:]:
             yield self._build(SystemPayload(subtype=notice.subtype, message=notice.message), notice.at)
-        self._notices = max(self._notices, len(notices))
+        self._notices = max(reported, len(notices))
+
+    def _read_notices(self) -> list[limit_records.LimitNotice]:
+        limits = limit_records.read_limits(self._ref)
+        return limit_records.read_progress(self._ref, limits.run_id).notices if limits is not None else []
 
     @property
     def _ended_at(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.live import attach as live_attach
 from lisa_py.core.live.feed import SessionFeed
+from lisa_py.store import json_records, limit_records
+from lisa_py.store.limit_records import LimitNotice, LimitProgress
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
@@ -75,6 +78,20 @@ def test_turn_is_delivered_in_order(stage: SessionHarness) -> None:
     kinds = [kind for kind in reader.kinds() if kind not in ("session_status", "usage_delta")]
     assert kinds == ["user", "assistant", "tool_use", "tool_result", "assistant", "result"]
     assert reader.wait_for("tool_use").payload.input == "touch x"  # type: ignore[union-attr]
+
+
+def test_limit_notice_after_the_first_frame_is_reported(stage: SessionHarness) -> None:
+    stage.spawn()
+    limits = limit_records.LimitRecord(run_id="run", started_at=0, started_monotonic=0, max_turns=2)
+    json_records.save(stage.ref.file(limit_records.FILE), limits)
+    notices = [LimitNotice(limit="max_turns", at=1, subtype="budget_warning", message=text) for text in ("old", "new")]
+    limit_records.write_progress(stage.ref, LimitProgress(run_id="run", notices=notices[:1]))
+    with SessionFeed(stage.ctx, stage.ref) as feed:
+        frames = feed.follow()
+        assert next(frames).type == "session_status"
+        limit_records.write_progress(stage.ref, LimitProgress(run_id="run", notices=notices))
+        feed.deadline = time.monotonic() + 20
+        assert next(frame.payload for frame in frames if frame.type == "system").message == "new"  # type: ignore[union-attr]
 
 
 def test_every_cursor_continues_without_gap_or_repeat(stage: SessionHarness) -> None:
