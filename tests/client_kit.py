@@ -118,11 +118,9 @@ class TypedClient:
         """Type a line until a text appears: the client has two readers of its input, and either may read the line."""
         for _ in range(5):
             self.type(line)
-            try:
-                wait_until(lambda: words in self.read(), timeout=2)
-            except AssertionError:
-                continue
-            return
+            with contextlib.suppress(AssertionError):
+                wait_until(lambda: words in self.read(), timeout=4)
+                return
 
     def leave(self) -> int:
         os.killpg(self.process.pid, signal.SIGINT)
@@ -194,6 +192,14 @@ class TerminalProgram:
 
     def type(self, line: str) -> None:
         self.press(f"{line}\n")
+
+    def type_until(self, line: str, words: str) -> None:
+        """Type a line until a text appears: the client has two readers of its input, and either may read the line."""
+        for _ in range(5):
+            self.type(line)
+            with contextlib.suppress(AssertionError):
+                wait_until(lambda: words in self.read(), timeout=4)
+                return
 
     def wait(self, *, lines: bool = False) -> int:
         """Return the exit code at the end of the program; `lines`: it leaves only with one more line."""

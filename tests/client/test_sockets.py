@@ -26,6 +26,7 @@ from lisa_py.client import (
 )
 from lisa_py.contract.live import AssistantPayload, LiveFrame
 from tests.client.socket_server import Connection, TestSource, frame, history, serving
+from tests.polling import wait_until
 
 FAST = SocketOptions(reconnect_delay=0.01, open_timeout=5)
 END = {"type": "session_end", "payload": {"reason": "completed"}, "cursor": "t.x.99.0"}
@@ -247,10 +248,9 @@ def test_prompts_may_wait_for_the_next_connection() -> None:
 
 def test_prompts_that_could_not_be_sent_are_reported() -> None:
     with serving(lambda connection: connection.cut()) as server:
-        options = SocketOptions(reconnect_delay=30, open_timeout=0.1, queue_while_disconnected=True)
+        options = SocketOptions(reconnect_delay=30, open_timeout=1, queue_while_disconnected=True)
         socket = SessionSocket(server.url, options=options).connect()
-        while socket.state != "reconnecting":
-            threading.Event().wait(0.01)
+        wait_until(lambda: socket.state == "reconnecting")
         socket.send_prompt("one")
         with pytest.raises(SocketClosedError, match="1 messages were not sent"):
             socket.disconnect()

@@ -85,8 +85,8 @@ def test_removed_file_wakes(watching: Watching, folder: Path) -> None:
 
 
 def test_reading_a_watched_file_does_not_wake(watching: Watching, folder: Path) -> None:
-    (folder / "state.json").write_text("{}")
-    while watching.wait(0.05):
+    assert woken_by(watching, lambda: (folder / "state.json").write_text("{}"))
+    while watching.wait(QUIET):
         pass
     for _ in range(20):
         (folder / "state.json").read_text()
@@ -106,7 +106,7 @@ def test_other_files_of_the_folder_do_not_wake(watching: Watching, tmp_path: Pat
     wanted, other = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     watching.watch([str(wanted)], [])
     assert woken_by(watching, lambda: wanted.write_text("x"))
-    while watching.wait(0.05):
+    while watching.wait(QUIET):
         pass
     other.write_text("x")
     assert not watching.wait(QUIET)

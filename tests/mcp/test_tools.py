@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from collections.abc import Iterator
@@ -107,12 +108,19 @@ def test_a_wait_reports_changes_as_progress(host: LisaHost, client: McpClient) -
     client.call("session_kill", session=stage.name)
 
 
+def read_command(process: psutil.Process) -> list[str]:
+    """Return the command line; an ended process has none."""
+    with contextlib.suppress(psutil.Error):
+        return process.cmdline()
+    return []
+
+
 def test_sixty_calls_wait_at_the_same_time(host: LisaHost, client: McpClient) -> None:
     """The usual pool of forty threads would let the others wait for their turn."""
     stage = SessionHarness(host, "lisa-awaited").spawn("[think 600]")
     args = {"sessions": [stage.name], "timeout": 60}
     waiting = [client.start(lambda session: session.call_tool("session_wait", args)) for _ in range(60)]
-    (server,) = [each for each in psutil.Process().children(recursive=True) if "mcp" in each.cmdline()]
+    (server,) = [each for each in psutil.Process().children(recursive=True) if "mcp" in read_command(each)]
     wait_until(lambda: server.num_threads() > len(waiting), what="every call has a thread")
     assert not any(each.done() for each in waiting)
     assert client.call("session_status", session=stage.name).answer["session"] == stage.name

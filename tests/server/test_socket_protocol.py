@@ -32,10 +32,16 @@ async def accept_and_wait(scope: Any, receive: Any, send: Any) -> None:
 
 
 @pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Yield the port of a server with short times."""
+def silence(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Return the silence that ends a connection; it is short."""
     monkeypatch.setattr(socket_protocol, "PING_SECONDS", 0.05)
-    monkeypatch.setattr(socket_protocol, "SILENCE_SECONDS", 0.4)
+    monkeypatch.setattr(socket_protocol, "SILENCE_SECONDS", 0.8)
+    return 0.8
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Yield the port of a server."""
     server = uvicorn.Server(uvicorn.Config(accept_and_wait, ws=SocketProtocol, lifespan="off", log_config=None))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])), daemon=True)
@@ -45,7 +51,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         thread.join(10)
 
 
-def test_silent_peer_is_closed_with_4101(port: int) -> None:
+def test_silent_peer_is_closed_with_4101(silence: float, port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as raw:
         raw.settimeout(10)
         raw.sendall(HANDSHAKE)
@@ -57,10 +63,10 @@ def test_silent_peer_is_closed_with_4101(port: int) -> None:
     assert received.count(b"\x89\x04lisa") > 1
 
 
-def test_answered_pings_keep_a_connection(port: int) -> None:
+def test_answered_pings_keep_a_connection(silence: float, port: int) -> None:
     with connect(f"ws://127.0.0.1:{port}", ping_interval=None) as reader:
         with pytest.raises(TimeoutError):
-            reader.recv(timeout=1.0)  # more than twice the silence that ends a connection
+            reader.recv(timeout=2 * silence)
         reader.send("alive")
 
 
@@ -68,5 +74,5 @@ def test_violated_limit_reaches_the_peer(port: int) -> None:
     with connect(f"ws://127.0.0.1:{port}", ping_interval=None) as reader:
         reader.send("x" * (17 << 20))
         with pytest.raises(ConnectionClosed) as closed:
-            reader.recv(timeout=5)
+            reader.recv(timeout=20)
     assert closed.value.rcvd is not None and closed.value.rcvd.code == 1009
