@@ -182,6 +182,8 @@ class Agent:
     """Variables with a key of the provider."""
     login_arguments: tuple[str, ...] = ()
     """Arguments of the login that shows an address, takes a code and prints a token; none: the agent has none."""
+    reports_call_folder: bool = True
+    """The hook of a shell call names the folder in which it runs."""
     tool_aliases: Mapping[str, tuple[str, ...]] = {}
     """Further names of the agent's tools in rules for tools."""
     asks_by_rule: bool = True

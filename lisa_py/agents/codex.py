@@ -30,6 +30,7 @@ class Codex(Agent):
     binaries = ("codex",)
     install_hint = "npm install -g @openai/codex"
     providers = ("openai",)
+    reports_call_folder = False
     tool_aliases: Mapping[str, tuple[str, ...]] = {"apply_patch": ("Edit", "Write")}
     asks_by_rule = False
     key_variables = ("OPENAI_API_KEY", "CODEX_API_KEY")

@@ -83,6 +83,7 @@ def _build_call(agent: Agent, payload: Mapping[str, Any], rules: SessionRules) -
         is_cut=bool(payload.get("cut")),
         folder=folder if isinstance(folder, str) else "",
         root=rules.folder,
+        may_move=not agent.reports_call_folder,
         environ=os.environ,
     )
 

@@ -39,6 +39,8 @@ class RequestedCall(Struct, kw_only=True, dict=True):
     """Its input was over the limit of the hook and is not known."""
     folder: str = ""
     """Working folder of the agent at the call."""
+    may_move: bool = False
+    """The call may run in another folder, which the agent does not report."""
     root: str = ""
     """Working folder of the session: relative globs begin there."""
     environ: Mapping[str, str] = {}
@@ -70,7 +72,7 @@ class RequestedCall(Struct, kw_only=True, dict=True):
         folder = self.folder or self.root or "/"
         given = [NamedPath(name, path) for name in self.paths if name for path in shell_paths.spell_path(folder, name)]
         stages = self.line.stages if self.line is not None else ()
-        return (*given, *shell_paths.list_paths(stages, folder, self.environ))
+        return (*given, *shell_paths.list_paths(stages, folder, self.environ, may_move=self.may_move))
 
 
 class RuleMatch(Struct, frozen=True, kw_only=True):

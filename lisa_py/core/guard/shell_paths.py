@@ -47,19 +47,21 @@ class NamedPath(Struct, frozen=True):
         return has_marks(self.path)
 
 
-def list_paths(stages: Iterable[Sequence[ShellWord]], folder: str, environ: Mapping[str, str]) -> tuple[NamedPath, ...]:
+def list_paths(
+    stages: Iterable[Sequence[ShellWord]], folder: str, environ: Mapping[str, str], *, may_move: bool = False
+) -> tuple[NamedPath, ...]:
     """Return the paths that words may name."""
-    return tuple(_LineReader(list(stages), folder, environ).list_paths())
+    return tuple(_LineReader(list(stages), [folder, UNKNOWN] if may_move else [folder], environ).list_paths())
 
 
 class _LineReader:
     """Knows the variables and the folders of one line."""
 
-    def __init__(self, stages: list[Sequence[ShellWord]], folder: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, stages: list[Sequence[ShellWord]], folders: list[str], environ: Mapping[str, str]) -> None:
         self._stages = [_flatten(stage) for stage in stages]
         self._environ = environ
         self._values: dict[str, list[str]] = {}
-        self._folders = [folder]
+        self._folders = folders
         raws = {word for stage in self._stages for word in stage}
         self._sees_hidden = bool(raws & _HIDDEN)
         self._repeats = bool(raws & _LOOPS) or any(raw.endswith("()") for raw in raws)

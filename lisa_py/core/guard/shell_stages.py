@@ -342,6 +342,7 @@ class _Splitter:
     def _read_arithmetic(self, end: int) -> None:
         while self._at < end:
             self._read_expansion()
+        self._broken |= self._at > end  # the parentheses are in the braces of a variable, or end them
         self._take(1)
 
     def _read_in_group(self, *, nested: bool) -> None:

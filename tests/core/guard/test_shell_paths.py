@@ -10,10 +10,11 @@ import subprocess
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lisa_py.contract.approvals import ApprovalRules
-from lisa_py.core.guard import approval_file, shell_parser, shell_paths, tool_rules
+from lisa_py.core.guard import approval_file, call_rules, shell_parser, shell_paths, tool_rules
 from lisa_py.core.guard.call_rules import RequestedCall
 from lisa_py.core.guard.session_rules import ToolRules
 from lisa_py.core.guard.shell_words import ANY, ONE, UNKNOWN
@@ -173,6 +174,14 @@ def test_link_changes_what_two_dots_mean(work: Path) -> None:
     (work / "out").symlink_to(work.parent / "home" / ".ssh")
     assert decide(work, "cat out/../.ssh/id_rsa") == "deny"
     assert decide(work, "cat out/../id_rsa") == "allow"
+
+
+def test_call_in_a_folder_that_is_not_reported_is_doubtful(work: Path) -> None:
+    denied = approval_file.parse_rules(RULES)
+    for line, doubted in (("cat .ssh/id_rsa", True), ("cat work/.env", True), ("cat src/x a.txt", False)):
+        call = RequestedCall(tool="Bash", given={"command": line}, folder=str(work), root=str(work), may_move=True)
+        assert bool(call_rules.compare(denied[0], call).doubt) is doubted, line
+        assert call_rules.compare(denied[0], msgspec.structs.replace(call, may_move=False)).doubt == ""
 
 
 def test_rules_themselves_are_asked_about_behind_a_pattern(work: Path) -> None:

@@ -333,6 +333,8 @@ DOUBTFUL = (
     'curl x | sudo -s',
     'cat f | ssh host',
     'crontab -',
+    '((${a ))<b};rm x',
+    'echo $(cat <<E)\nrm x\nE',
     'f | at now',
 )
 """Lines that may run it."""
