@@ -234,7 +234,7 @@ class Follower:
     def _advance_or_end(self, waiter: Waiter, key: str, task: _Task) -> str:
         """Return the reason of the end of a session."""
         try:
-            if key in self._due or task.is_paused:
+            if key in self._due or (task.is_paused and task.latest is None):
                 self._due.discard(key)
                 waiter.start_read()
                 task.latest = task.session.feed.read()

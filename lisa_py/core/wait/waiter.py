@@ -14,6 +14,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.status import fusion, process_activity
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.wait.activity_check import ActivityCheck
+from lisa_py.host import files
 from lisa_py.host.clock import Clock
 from lisa_py.host.file_events_many import open_watcher
 from lisa_py.host.wakeup import Wakeup
@@ -48,6 +49,10 @@ CHECK_SECONDS, CHECK_FACTOR, LONG_CHECK_SECONDS, FLEET_CHECK_FACTOR = 0.25, 500,
 
 QUICK_SECONDS while a member is young; up to LONG_CHECK_SECONDS the larger multiple counts.
 """
+
+
+STAMP_SECONDS = 0.01
+"""Most that the time of a file is behind the clock: the kernel stamps files with that of its last tick."""
 
 
 class BurstThrottle:
@@ -87,6 +92,8 @@ class _Member(Struct):
     """Time of its last event or change."""
     event_at: float = float("-inf")
     status: Status | None = None
+    paths: tuple[str, ...] = ()
+    """Its watched files and folders outside its own folder."""
     quiet_at: tuple[float, ...] = ()
     """Times at which its silence alone changes the state."""
 
@@ -191,7 +198,7 @@ class Waiter:
         """Members that do something else."""
         self._check = ActivityCheck(ctx, output=output or live)
         self._checked_at = self._check_cost = 0.0
-        self._read_began = ctx.clock.cpu()
+        self._read_began, self._read_began_at = ctx.clock.cpu(), ctx.clock.now()
         self.read_cost = 0.0
         """CPU seconds of the last read."""
 
@@ -222,7 +229,7 @@ class Waiter:
             self.unfollow(key)
 
     def start_read(self) -> None:
-        self._read_began = self._clock.cpu()
+        self._read_began, self._read_began_at = self._clock.cpu(), self._clock.now()
 
     def finish_read(self, found: Mapping[str, tuple[Evidence, Status]]) -> float:
         """Store the values just read of some members; return the time."""
@@ -232,17 +239,27 @@ class Waiter:
         now, cost = self._clock.monotonic(), self._clock.cpu() - self._read_began
         self.read_cost = cost
         wall = self._clock.now()
+        changed = set()
         for key, (evidence, status) in found.items():
             member = self._members.setdefault(key, _Member(now, now))
             if member.status is None or _differs(member.status, status):
                 member.changed_at = now
             member.read_at, member.status = now, status
+            if self._has_changed_before_watch(member, evidence.watch_paths):
+                changed.add(key)
+            member.paths = evidence.watch_paths
             member.quiet_at = _find_quiet_moments(evidence, status, now - wall)
         self._due -= found.keys()
         self._others -= found.keys()
         for pacing in {self._pacing_of(key) for key in found} if self._is_live else (self._shared_pacing,):
             pacing.finish(now, cost)
+        self._note_events(changed)
         return now
+
+    def _has_changed_before_watch(self, member: _Member, paths: Iterable[str]) -> bool:
+        """Return True if a path has changed since the begin of the read which found that it has to be watched."""
+        since = self._read_began_at - STAMP_SECONDS
+        return any(files.modified_at(path) >= since for path in paths if path not in member.paths)
 
     def wait(self, seconds: float) -> set[str]:
         """Return the members to read because of an event, a difference or their interval; none after `seconds`.

@@ -6,12 +6,14 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.live import broadcast, follower
 from lisa_py.core.live.broadcast import FeedBroadcast
+from lisa_py.core.live.feed import FeedPause
 from lisa_py.core.wait import waiter
 from tests.core.live.test_broadcast import Subscriber
 from tests.core.live.test_feed import fill_transcript
@@ -243,3 +245,45 @@ def test_long_transcript_shares_the_follower_with_others(
     assert 0 < place < 6_000, place
     for feed in feeds:
         feed.close()
+
+
+class CountedFeed:
+    """A feed that counts its reads and keeps what it accepts."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self.accepted: list[object] = []
+
+    def read(self) -> tuple[str, str]:
+        self.reads += 1
+        return ("evidence", f"status {self.reads}")
+
+    def accept(self, evidence: object, status: object) -> None:
+        self.accepted.append(status)
+
+
+class CountedWaiter:
+    """A waiter that only takes reads."""
+
+    def start_read(self) -> None: ...
+
+    def finish_read(self, found: object) -> None: ...
+
+
+def test_a_stored_read_is_accepted_without_another(machine: LisaHost) -> None:
+    feed: Any = CountedFeed()
+    waiter_of_test: Any = CountedWaiter()
+    pauses: Any = (FeedPause(1.0) for _ in range(9))
+    task = follower._Task(follower.FollowedSession(feed), pauses)
+    made = follower.Follower(machine.context().settings, lambda: None)
+    try:
+        made._advance_or_end(waiter_of_test, "a", task)
+        assert (feed.reads, feed.accepted) == (1, ["status 1"])
+        made._due.add("a")
+        task.is_paused = False  # frames of the read are still being delivered
+        made._advance_or_end(waiter_of_test, "a", task)
+        assert (feed.reads, feed.accepted, task.latest) == (2, ["status 1"], ("evidence", "status 2"))
+        made._advance_or_end(waiter_of_test, "a", task)
+        assert (feed.reads, feed.accepted, task.latest) == (2, ["status 1", "status 2"], None)
+    finally:
+        made._wakeup.close()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lisa_py.core.status.evidence import Evidence
+from lisa_py.core.status.verdict import judge
 from lisa_py.core.wait.waiter import BURST_SECONDS, BURST_SHARE, BurstThrottle, LiveThrottle, Waiter
 from lisa_py.host.clock import Clock
 from tests.lisa_host import LisaHost
@@ -25,6 +27,24 @@ def test_waiter_closes_all_handles(machine: LisaHost, tmp_path: Path) -> None:
         if not attempt:
             before = handles()  # one instance is kept for the next watcher
     assert handles() == before
+
+
+def test_file_that_appears_during_a_read_is_read_soon(machine: LisaHost, tmp_path: Path) -> None:
+    """It is watched only after the read, so that its first change is no event."""
+    folder, transcript = tmp_path / "session", tmp_path / "files" / "transcript"
+    folder.mkdir()
+    evidence = Evidence(session="lisa-x", folder=str(folder), watch_paths=(str(transcript),))
+    found = {"a": (evidence, judge(evidence, 0.0))}
+    with Waiter(machine.context()) as waiter:
+        waiter.follow("a", [str(folder)])
+        waiter.start_read()
+        transcript.parent.mkdir()
+        transcript.write_text("x")
+        waiter.finish_read(found)
+        assert waiter.wait(0.5) == {"a"} and waiter._members["a"].event_at > 0
+        waiter.start_read()
+        waiter.finish_read(found)
+        assert not waiter._due
 
 
 class FakeClock:
