@@ -284,10 +284,10 @@ class ScriptedAgent(Agent):
         return ("C-u",)
 
     def read_question(self, screen: str) -> str:
-        lines = screen.split("\n")
-        echo = max((at for at, line in enumerate(lines) if re.match(r"❯ (?!\d+\. )\S", line)), default=-1)
         from lisa_py.terminal import choices as terminal_choices  # noqa: PLC0415 - only dialogs
 
+        lines = screen.split("\n")
+        echo = max((at for at, line in enumerate(lines) if re.match(r"❯ (?!\d+\. )\S", line)), default=-1)
         return terminal_choices.read_question(lines[echo + 1 :], self.find_choices(screen))
 
     def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> Acceptance:

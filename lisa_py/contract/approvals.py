@@ -9,7 +9,7 @@ from msgspec import Struct
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.tool_decisions import ToolDecision
 
-FILE_NAME = "approvals.toml"
+APPROVALS_FILE = "approvals.toml"
 """File of the user's rules in the state folder."""
 
 

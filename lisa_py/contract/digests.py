@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Digest
+
+_SHA256_MODULE = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
 
 
 def md5(data: bytes = b"") -> Digest:
@@ -22,7 +25,7 @@ def sha1(data: bytes = b"") -> Digest:
 
 def sha256(data: bytes = b"") -> Digest:
     """Return a SHA-256 digest."""
-    made: Digest = _find("_sha256", "sha256")(data)
+    made: Digest = _find(_SHA256_MODULE, "sha256")(data)
     return made
 
 
@@ -35,10 +38,8 @@ def make_uuid(namespace: bytes, name: str) -> str:
 
 
 def _find(module: str, name: str) -> Any:
-    """Return the constructor of the small module if this Python has it (`_sha256` is `_sha2` since 3.12)."""
-    for each in (module, "_sha2", "hashlib"):
-        try:
-            return getattr(__import__(each), name)
-        except (ImportError, AttributeError):
-            continue
-    raise ImportError(f"this Python has no {name}")
+    """Return the constructor of the small module, or that of hashlib if this Python was built without it."""
+    try:
+        return getattr(__import__(module), name)
+    except ImportError:
+        return getattr(__import__("hashlib"), name)

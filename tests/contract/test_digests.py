@@ -11,9 +11,10 @@ import pytest
 from lisa_py.contract import digests
 
 TEXT = "naïve\udcff".encode("utf-8", "surrogateescape")
+SMALL_MODULES = ("_md5", "_sha1", "_sha256", "_sha2")
 
 
-@pytest.mark.parametrize("missing", [(), ("_md5", "_sha1", "_sha256", "_sha2")], ids=["small modules", "only hashlib"])
+@pytest.mark.parametrize("missing", [("hashlib",), SMALL_MODULES], ids=["small modules", "only hashlib"])
 @pytest.mark.parametrize("name", ["md5", "sha1", "sha256"])
 def test_digests_equal_those_of_hashlib(monkeypatch: pytest.MonkeyPatch, name: str, missing: tuple[str, ...]) -> None:
     for module in missing:

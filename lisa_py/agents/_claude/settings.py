@@ -59,7 +59,7 @@ def known_events(version: str) -> tuple[str, ...]:
 
 def read_user_settings(value: str, root: str) -> dict[str, Any] | None:
     if value.lstrip().startswith("{"):
-        import json  # noqa: PLC0415 - takes what only JavaScript accepts, as claude does
+        import json  # noqa: PLC0415 - accepts half a surrogate pair, as claude does
 
         try:
             found = json.loads(value)

@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
-from lisa_py.contract.approvals import FILE_NAME, ApprovalEntry, ApprovalRule
+from lisa_py.contract.approvals import APPROVALS_FILE, ApprovalEntry, ApprovalRule
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import MAX_HOURS, ProjectRoot
 from lisa_py.core.context import Context
@@ -43,7 +43,7 @@ class ApprovalsResult(Answer):
 
 def run(args: Args, ctx: Context) -> ApprovalsResult:
     state_dir = ctx.settings.state_dir
-    rules = approval_file.read_rules(os.path.join(state_dir, FILE_NAME))
+    rules = approval_file.read_rules(os.path.join(state_dir, APPROVALS_FILE))
     problem = rules.problem or UNSET
     if not args.log:
         return ApprovalsResult(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from lisa_py.contract.approvals import FILE_NAME
+from lisa_py.contract.approvals import APPROVALS_FILE
 from lisa_py.contract.session_settings import TOOL_PATTERN
 
 
@@ -40,7 +40,7 @@ class SessionRules(Struct, frozen=True, kw_only=True):
 
     @property
     def approvals(self) -> str:
-        return os.path.join(self.state_dir, FILE_NAME) if self.state_dir else ""
+        return os.path.join(self.state_dir, APPROVALS_FILE) if self.state_dir else ""
 
 
 def list_denied_tools(rules: ToolRules, aliases: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

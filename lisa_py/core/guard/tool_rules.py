@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from lisa_py.contract.approvals import FILE_NAME, ApprovalRule, ApprovalRules
+from lisa_py.contract.approvals import APPROVALS_FILE, ApprovalRule, ApprovalRules
 from lisa_py.contract.session_settings import TOOL_PATTERN
 from lisa_py.contract.tool_decisions import ToolDecision
 from lisa_py.core.guard import call_rules, shell_stages
@@ -69,9 +69,9 @@ def _find_objection(rules: ToolRules, call: RequestedCall, approvals: ApprovalRu
         if found.matches or found.doubt:
             doubts.append(ToolVerdict("ask", _describe_question(rule, found), name_rule(rule)))
     if approvals.problem:
-        doubts.append(ToolVerdict("ask", f"the approval rules cannot be used: {approvals.problem}", FILE_NAME))
+        doubts.append(ToolVerdict("ask", f"the approval rules cannot be used: {approvals.problem}", APPROVALS_FILE))
     if approvals.exists and call_rules.touches(call, (approvals.file,)):
-        doubts.append(ToolVerdict("ask", f"the call names the approval rules ({approvals.file})", FILE_NAME))
+        doubts.append(ToolVerdict("ask", f"the call names the approval rules ({approvals.file})", APPROVALS_FILE))
     return doubts[0] if doubts else None
 
 
@@ -104,7 +104,7 @@ def _is_used(pattern: str, call: RequestedCall, stages: tuple[ShellStage, ...] |
 def name_rule(rule: ApprovalRule) -> str:
     """Return the place of a rule: its line, or the pattern of the session."""
     if rule.line:
-        return f"{FILE_NAME} line {rule.line}"
+        return f"{APPROVALS_FILE} line {rule.line}"
     return f"Bash({rule.commands[0]}:*)" if rule.commands else rule.tools[0]
 
 

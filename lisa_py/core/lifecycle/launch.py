@@ -13,7 +13,7 @@ import lisa_py
 from lisa_py import agents
 from lisa_py.agents.base import Agent
 from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan
-from lisa_py.contract.approvals import FILE_NAME
+from lisa_py.contract.approvals import APPROVALS_FILE
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES
 from lisa_py.contract.quoting import has_flag, quote
@@ -278,7 +278,7 @@ def prepare_launch(
         run_id=run_id,
         environ=environ,
         hook=hook_path(),
-        approvals=files.exists(os.path.join(ctx.settings.state_dir, FILE_NAME)),
+        approvals=files.exists(os.path.join(ctx.settings.state_dir, APPROVALS_FILE)),
     )
     if resolved.custom:
         warnings = describe_unapplied("--command", launch.settings, ())
@@ -305,7 +305,7 @@ def _describe_approvals(ctx: Context, launch: AgentLaunch, plan: LaunchPlan) -> 
         return ()
     from lisa_py.core.guard import approval_file  # noqa: PLC0415 - few users have rules
 
-    found = approval_file.read_rules(os.path.join(ctx.settings.state_dir, FILE_NAME))
+    found = approval_file.read_rules(os.path.join(ctx.settings.state_dir, APPROVALS_FILE))
     if not plan.rule_events:
         return (f"the rules in {found.file} are not applied: this start has no hook for them",)
     return (f"the approval rules cannot be used, every call is asked about: {found.problem}",) if found.problem else ()

@@ -72,7 +72,7 @@ def _failed_at(evidence: Evidence) -> float:
 
 def _record(ctx: Context, ref: SessionRef, token_id: str, why: str, failed_at: float) -> bool:
     """Disable the token and mark the session; return False if the token was enabled after the failure."""
-    from lisa_py.store import events, oauth_tokens, session_records  # noqa: PLC0415 - hashlib, only for a failure
+    from lisa_py.store import events, oauth_tokens, session_records  # noqa: PLC0415 - only for a failure
 
     now = ctx.clock.now()
     disabled = oauth_tokens.quarantine(ctx.settings, now, token_id, why, failed_at=failed_at)
