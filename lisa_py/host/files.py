@@ -493,27 +493,35 @@ def _try_lock(path: str) -> int | None:
 
 @contextlib.contextmanager
 def _wait_for_lock(path: str, timeout_ms: int, code: str, cancellation: Cancellation | None) -> Iterator[None]:
+    """Hold the lock once its holder has released it.
+
+    filelock only waits: some versions (3.13, 3.20) do not notice that the holder has removed the file, after which
+    another process can lock a new one.
+    """
     from filelock import FileLock, Timeout  # noqa: PLC0415 - 60 ms that a free lock does without
 
     waiter = FileLock(path, mode=PRIVATE_FILE)
     deadline = time.monotonic() + timeout_ms / 1000
-    while True:
+    handle: int | None = None
+    while handle is None:
         left = deadline - time.monotonic()
         try:
-            waiter.acquire(timeout=max(0.0, min(left, LOCK_CHECK_SECONDS)), poll_interval=0.005)
-            break
+            with waiter.acquire(timeout=max(0.0, min(left, LOCK_CHECK_SECONDS)), poll_interval=0.005):
+                pass
+            handle = _try_lock(path)
         except Timeout:
-            if cancellation is not None and cancellation.is_set:
-                raise CancellationError from None
-            if left <= LOCK_CHECK_SECONDS:
-                text = f"another process holds the lock for more than {timeout_ms} ms; try again"
-                raise LisaError(code, text) from None
+            pass
         except OSError as problem:
             raise unwritable_error(path, problem) from problem
+        if handle is None and cancellation is not None and cancellation.is_set:
+            raise CancellationError
+        if handle is None and time.monotonic() >= deadline:
+            text = f"another process holds the lock for more than {timeout_ms} ms; try again"
+            raise LisaError(code, text) from None
     try:
         yield
     finally:
-        waiter.release()
+        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
+import filelock
 import pytest
 
 from lisa_py.contract.errors import LisaError
@@ -73,6 +75,32 @@ def test_lock_waits_through_removal_of_the_file(tmp_path: Path, holder: subproce
         holder.communicate("\n")
         waiting.join()
     assert os.path.exists(path)
+
+
+def test_lock_of_a_removed_file_excludes_no_process(
+    tmp_path: Path, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As filelock 3.13: it returns although its file was removed and another process has locked a new one."""
+    path, newer, released = tmp_path / "lock", [], threading.Event()
+
+    def release() -> None:
+        released.set()
+        os.close(newer[0])
+
+    class OldFileLock(filelock.FileLock):  # type: ignore[misc, valid-type]
+        def acquire(self, *args: Any, **options: Any) -> Any:
+            found = super().acquire(*args, **options)
+            if not newer:
+                path.unlink()
+                newer.append(files._try_lock(str(path)))
+                threading.Timer(0.1, release).start()
+            return found
+
+    monkeypatch.setattr(filelock, "FileLock", OldFileLock)
+    threading.Timer(0.05, lambda: holder.communicate("\n")).start()
+    with files.lock(str(path), timeout_ms=20_000):
+        assert newer and released.is_set() and files.is_locked(str(path))
+    assert not files.is_locked(str(path))
 
 
 def test_lock_refuses_a_symlink_and_a_missing_folder(tmp_path: Path) -> None:
