@@ -18,6 +18,7 @@ GUIDE = TREE / "docs" / "guide"
 PATTERNS = sorted((GUIDE / "patterns").glob("*.md"))
 ROLES = ("AGENT", "REVIEWER", "FIXER", "PLANNER", "WORKER", "CHECKER")
 CHILD = "lisa session spawn --session lisa-child --agent scripted --prompt hi"
+OUTBOX = "lisa session outbox list --session lisa-worker"
 EXPECTATIONS: dict[str, tuple[dict[str, str], list[str]]] = {
     "single-worker": (
         {"PROMPT": "[say two findings]", "FOLLOW_UP": "[say the first one]"},
@@ -33,7 +34,7 @@ EXPECTATIONS: dict[str, tuple[dict[str, str], list[str]]] = {
     "ask": (
         {
             "QUESTION": "[say two fail]",
-            "FIRST": "[wait 1] [say fixed]",
+            "FIRST": f"[run until {OUTBOX} | grep -q withdrawn; do sleep 0.1; done] [say fixed]",
             "SECOND": "[say ran]",
             "LAST": "[choose Which? | keep | drop] [say over]",
         },

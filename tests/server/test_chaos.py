@@ -174,7 +174,7 @@ def test_term_closes_with_1012_and_ends_with_0(machine: LisaHost, chat: SessionH
         ended = threading.Thread(target=server.end)
         ended.start()
         assert reader.read_close() == 1012
-        ended.join(5)
+        ended.join(20)
         assert server.process.poll() == 0
     assert chat.status().session_state == "waiting_input"
 

@@ -53,7 +53,8 @@ def find_ending(ctx: Context, ref: SessionRef, meta: SessionMeta, pane: Pane | N
     except UnreadableRecord:
         end = None
     if end is not None and end.run_id == meta.run_id:
-        if pane is None and end.signal == SIGHUP:  # the end of its terminal ended it
+        # the end of its terminal ended it; the pane may have been read before the end of its server
+        if end.signal == SIGHUP and (pane is None or session_panes.has_living_server(meta) is False):
             return _describe_loss(meta, end.at, end.code)
         detail = f"signal {end.signal}" if end.signal else ""
         return SessionEnd(reason="failed" if end.code else "completed", detail=detail, at=end.at, exit_code=end.code)

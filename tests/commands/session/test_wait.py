@@ -94,7 +94,7 @@ def test_timeout_lists_pending_sessions(machine: LisaHost, fleet: Fleet) -> None
     fleet.spawn("lisa-b")
     began = time.monotonic()
     got = _wait(machine, "--all", "--timeout-seconds", "1", code=2)
-    assert 1 <= time.monotonic() - began < 4
+    assert 1 <= time.monotonic() - began < 20
     assert (got["ok"], got["errorCode"]) == (False, "wait_timeout")
     assert (_names(got["sessions"]), _names(got["pending"])) == (["lisa-a"], ["lisa-b"])
 

@@ -64,7 +64,7 @@ def test_slow_program_does_not_delay_the_end(machine: LisaHost, monkeypatch: pyt
         sink.send(NOTICE)
     started = time.monotonic()
     sink.close()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8
     end.set()
     slow = "watch: exec is too slow"
     assert warnings == [f"{slow}; a notice of lisa-a was dropped", f"{slow}; 2 notices were dropped"]

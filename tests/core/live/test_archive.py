@@ -16,6 +16,7 @@ from lisa_py.contract.live import HistoryPayload, LiveFrame
 from lisa_py.core.lifecycle import kill
 from lisa_py.core.lifecycle.kill import EndRequest
 from lisa_py.core.live import attach as live_attach
+from lisa_py.core.live import ending
 from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.feed import SessionFeed
 from lisa_py.core.output import pane_text
@@ -25,7 +26,7 @@ from lisa_py.store import archives, live_records, session_folder
 from lisa_py.store.live_records import SessionRecord
 from lisa_py.store.paths import SessionRef
 from tests.core.live.test_feed import Reader, fill_transcript
-from tests.lisa_host import LisaHost
+from tests.lisa_host import LisaHost, kill_process
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
@@ -226,6 +227,17 @@ def test_spawn_archives_a_session_whose_server_has_ended(stage: SessionHarness) 
     assert stage.lisa("spawn", "--command", "sleep 600").code == 0
     _, record = read_archive(stage)
     assert former is not None and (record.id, record.end_reason) == (former.id, "heartbeat_stale")
+
+
+def test_pane_read_before_the_end_of_the_server_is_no_reason(stage: SessionHarness) -> None:
+    stage.run("sleep 600")
+    server, meta = stage.ctx.server(stage.ref), stage.ctx.read_meta(stage.ref)
+    pane = server.find_pane(stage.name)
+    assert pane is not None and meta is not None
+    kill_process(pane.server_pid)
+    stage.wait_until_ended()
+    found = ending.find_ending(stage.ctx, stage.ref, meta, pane)
+    assert found is not None and (found.reason, found.detail) == ("heartbeat_stale", "the tmux server has ended")
 
 
 def test_disabled_archive_keeps_nothing(stage: SessionHarness) -> None:
