@@ -150,7 +150,7 @@ class _RunningProgram:
         """Return True if the awaited output is there, or the program has ended and its output is read."""
         if self._process is None or self._matched:
             return True
-        if self._process.poll() is None:
+        if _find_exit_code(self._process) is None:
             return False
         from lisa_py.host.wakeup import wait_for_handles  # noqa: PLC0415 - as subprocess
 
@@ -188,12 +188,25 @@ class _RunningProgram:
     def result(self) -> ProgramResult:
         if self._process is None:
             return ProgramResult(127, b"", self._problem.encode())
-        code = 0 if self._matched else self._process.poll()
+        code = 0 if self._matched else _find_exit_code(self._process)
         return ProgramResult(code, self._output["out"], self._output["err"])
 
     def end(self) -> None:
         if self._process is not None:
             _terminate(self._process, group=True)
+
+
+def _find_exit_code(process: subprocess.Popen[bytes]) -> int | None:
+    """Return the exit code, None before the end; the id stays taken until `_terminate`, which ends the group."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return process.poll()
+    try:
+        found = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:  # the caller ignores SIGCHLD
+        return process.poll()
+    if found is None:
+        return None
+    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
 
 
 def _terminate(process: subprocess.Popen[bytes], group: bool) -> None:
@@ -202,7 +215,7 @@ def _terminate(process: subprocess.Popen[bytes], group: bool) -> None:
             os.killpg(process.pid, 9)
         else:
             process.kill()
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # the latter on macOS for a group of ended processes
         pass
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:

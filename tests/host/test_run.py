@@ -76,6 +76,20 @@ def test_programs_run_beside_a_thousand_open_handles() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, limit)
 
 
+def test_ended_program_keeps_its_id_until_its_group_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the signal could hit the group of another process with the same id."""
+    states, end_group = [], os.killpg
+
+    def note_state(pid: int, number: int) -> None:
+        states.append(psutil.Process(pid).status())
+        end_group(pid, number)
+
+    monkeypatch.setattr(os, "killpg", note_state)
+    calls = [ProgramCall(argv=["sh", "-c", script]) for script in ("exit 3", "kill -KILL $$", "sleep 0.2")]
+    assert [result.code for result in run_programs(calls, timeout=10)] == [3, -9, 0]
+    assert states == [psutil.STATUS_ZOMBIE] * 3
+
+
 def test_concurrent_programs_share_the_time_limit() -> None:
     calls = [
         ProgramCall(argv=["/bin/sh", "-c", text])
