@@ -221,7 +221,7 @@ def _find_processes(
         carrying = carriers.get(f"LISA_RUN_ID={run.run_id}", ())
         known = [process for process in (seen or {}).get(run.ref, {}).values() if _is_alive(process)]
         same_session = members.get(run.leader, ())
-        proven = _leads(run, same_session, known)
+        proven = _leads(run, same_session, known, ctx.clock.now())
         for root in (*run.roots, *carrying, *known, *(same_session if proven else ())):
             if root.pid not in group:
                 group.update((process.pid, process) for process in processes.read_own_tree(root) if process.alive)
@@ -234,19 +234,21 @@ def _find_processes(
     return found
 
 
-def _leads(run: SessionRun, members: Sequence[Process], known: Sequence[Process]) -> bool:
+def _leads(run: SessionRun, members: Sequence[Process], known: Sequence[Process], wall: float) -> bool:
     """Return True if the kernel session of these members is certainly the one that the run's supervisor led.
 
     A process id is not used again while a kernel session has it: one member from the supervisor's lifetime is proof.
+    The end of that lifetime is unknown if it lies in the future: the clock `wall` was set back since.
     """
     leader = processes.read_process(run.leader, argv=False)
     if leader is not None:
         return leader.started == run.leader_started
     identities = {(process.pid, process.started) for process in known}
     now = processes.current_time()
+    seen_at = run.leader_seen_at if run.leader_seen_at <= wall else 0.0
     return any(
         (member.pid, member.started) in identities
-        or (member.started >= run.leader_started and processes.started_at(member, now) < run.leader_seen_at)
+        or (member.started >= run.leader_started and processes.started_at(member, now) < seen_at)
         for member in members
     )
 

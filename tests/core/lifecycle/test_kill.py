@@ -333,8 +333,13 @@ def test_kernel_session_of_a_reused_pid_is_not_touched(fleet: Fleet, strangers: 
     assert not gone(strangers[1])
 
 
-def test_members_after_the_end_of_the_supervisor_remain(fleet: Fleet, strangers: tuple[psutil.Popen, int]) -> None:
+@pytest.mark.parametrize("clock", ["as before", "set back"])
+def test_members_after_the_end_of_the_supervisor_remain(
+    fleet: Fleet, strangers: tuple[psutil.Popen, int], clock: str
+) -> None:
     leader, child = strangers
+    if clock == "set back":
+        os.utime(fleet.ref("lisa-x").heartbeat, (time.time() + 3600,) * 2)
     leader.kill()
     leader.wait()
     killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
