@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
+import time
 from typing import Any
 
 import pytest
@@ -118,3 +120,29 @@ def press(stage: LiveSessionHarness, key: str) -> None:
         with contextlib.suppress(AssertionError):
             wait_until(lambda: stage.lisa("dialogs").json["dialogs"] == [], timeout=2)
             return
+
+
+@pytest.mark.parametrize(
+    ("agent", "dialog"), [("claude", "trust"), ("codex", "trust"), ("codex", "login"), ("codex", "update")]
+)
+def test_rules_do_not_answer_what_is_no_call(machine: LisaHost, api: FakeModelApi, agent: str, dialog: str) -> None:
+    """A dialog of the agent itself, before any call, waits for a person whatever the rules are."""
+    stage = LiveSessionHarness(machine, api, agent, trusted=dialog != "trust")
+    write_rules(stage, '[[ask]]\ncommand = "touch"\n\n[[ask]]\ntool = "Bash"\n\n[[allow]]\npath = "**"\n')
+    words = []
+    if dialog == "trust":
+        words = ["--prompt", "[fake text hello]"]  # codex shows no update dialog if it is started with a prompt
+        subprocess.run(["git", "init", "-q", str(machine.project)], check=True)
+    elif dialog == "login":
+        (stage.agent_home.home / ".codex" / "config.toml").write_text("")
+    else:
+        checked = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        newer = {"latest_version": "99.0.0", "last_checked_at": checked, "dismissed_version": None}
+        (stage.agent_home.home / ".codex" / "version.json").write_text(json.dumps(newer))
+        words = ["--agent-args", "-c check_for_update_on_startup=true"]
+    stage.lisa("spawn", "--agent", agent, "--no-dangerously-skip-permissions", *words)
+    stage.wait_for_status(lambda status: (status.agent_state, status.waiting_for) == ("waiting", dialog))
+    before = stage.screen().splitlines()[-1]  # above it the login of codex draws an animation
+    for _ in range(10):  # its process is still starting
+        assert stage.status().waiting_for == dialog
+    assert (stage.screen().splitlines()[-1], read_log(stage), stage.model_prompts()) == (before, [], [])

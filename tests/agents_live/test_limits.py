@@ -115,10 +115,15 @@ def test_codex_continues_after_its_usage_limit(machine: LisaHost, api: FakeModel
     assert stage.transcript_prompts() == ["[fake limit 8]", "continue"]
 
 
+def use_account(stage: LiveSessionHarness) -> None:
+    """Log claude in to an account: no key has such a limit."""
+    del stage.machine.env["ANTHROPIC_AUTH_TOKEN"]
+    stage.machine.env |= {"CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-fake", "TZ": "Asia/Kolkata"}
+
+
 def test_claude_names_the_end_of_its_usage_limit(machine: LisaHost, api: FakeModelApi) -> None:
     stage = LiveSessionHarness(machine, api, "claude", permission="bypass")
-    del machine.env["ANTHROPIC_AUTH_TOKEN"]  # only an account has such a limit
-    machine.env |= {"CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-fake", "TZ": "Asia/Kolkata"}
+    use_account(stage)
     stage.begin("", "--on-limit", "wait")
     before = time.time()
     stage.send("[fake limit 7200]")
@@ -131,8 +136,7 @@ def test_claude_names_the_end_of_its_usage_limit(machine: LisaHost, api: FakeMod
 
 def test_the_turn_continues_after_a_loss(stage: LiveSessionHarness) -> None:
     if stage.agent_name == "claude":
-        del stage.machine.env["ANTHROPIC_AUTH_TOKEN"]
-        stage.machine.env |= {"CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-fake", "TZ": "Asia/Kolkata"}
+        use_account(stage)
     stage.begin("", "--on-limit", "wait")
     stage.send("[fake limit 15]")
     read_end(stage)
@@ -152,3 +156,31 @@ def test_the_turn_continues_after_a_loss(stage: LiveSessionHarness) -> None:
     wait_until(lambda: stage.transcript_prompts() == expected, timeout=90, what="it goes on")
     stage.wait_until_idle()
     assert stage.transcript_prompts() == expected
+
+
+def test_claude_menu_of_its_limit_takes_no_text(machine: LisaHost, api: FakeModelApi) -> None:
+    stage = LiveSessionHarness(machine, api, "claude", permission="bypass")
+    use_account(stage)
+    stage.begin()
+    stage.send("[fake limit 7200]")
+    end = read_end(stage)
+    server = stage.ctx.server(stage.ref)
+    pane = server.find_pane(stage.name).pane_id
+    server.send_keys(pane, ["/rate-limit-options"], literal=True)
+    stage.wait_for_text("Manage usage limits")
+    server.send_keys(pane, ["Enter"])
+    stage.wait_for_status(lambda status: status.agent_state == "waiting")
+    refused = stage.send("hello").json
+    assert (refused["errorCode"], refused["waitingFor"]) == ("agent_waiting_dialog", "limit")
+    assert [each["text"] for each in refused["choices"]] == [
+        "Stop and wait for limit to reset",
+        "Don’t continue automatically",
+        "Upgrade your plan",
+    ]
+    assert stage.lisa("approve").json["errorCode"] == "answer_not_offered"
+    shown = stage.lisa("limit").json
+    assert (shown["limit"], parse_time(shown["resetsAt"])) == (True, end)
+    assert stage.lisa("deny").json["delivered"] is True
+    stage.wait_for_status(lambda status: (status.waiting_for, status.agent_state) == ("limit", "error"))
+    assert "Continuing automatically at" in stage.screen()
+    assert stage.transcript_prompts()[0] == "[fake limit 7200]" and "hello" not in stage.transcript()
