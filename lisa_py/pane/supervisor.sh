@@ -14,6 +14,8 @@ run_id=$2
 mode=$3
 beat_every=${4:-5}
 hung_up=
+terminal=
+[ ! -t 0 ] || terminal=yes
 agent_umask=$(umask)
 umask 077
 set -C # `>` never opens an existing file, so it never writes through a symlink
@@ -73,7 +75,11 @@ attend() {
   record start "$run_id $$ $now"
   [ -z "$hung_up" ] || finish 129
   (run)
-  finish $?
+  code=$?
+  # a program that ends by itself because its terminal is gone has any code: Python has 120; the signal may come later
+  [ -z "$terminal" ] || [ -t 0 ] || hung_up=yes
+  [ -z "$hung_up" ] || [ "$code" = 0 ] || [ "$code" -gt 128 ] || code=129
+  finish "$code"
 }
 
 # finish <code>: record the end and exit

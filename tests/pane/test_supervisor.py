@@ -322,8 +322,9 @@ def test_killed_recorder_is_recorded_by_the_supervisor(machine: LisaHost, folder
     assert (folder / "done.txt").read_text() == f"{RUN_ID}:{128 + signal.SIGKILL}\n"
 
 
-def test_hangup_is_recorded_with_its_exit_code(machine: LisaHost, folder: Path) -> None:
-    tmux, _ = in_pane(machine, folder, "exec sleep 60")
+@pytest.mark.parametrize("command", ["exec sleep 60", "trap '' HUP; cat; exit 7"], ids=["signal", "end of input"])
+def test_hangup_is_recorded_with_its_exit_code(machine: LisaHost, folder: Path, command: str) -> None:
+    tmux, _ = in_pane(machine, folder, command)
     tmux.kill_session("lisa-pane")
     wait_until(lambda: (folder / "done.txt").exists())
     assert (folder / "done.txt").read_text() == f"{RUN_ID}:{128 + signal.SIGHUP}\n"

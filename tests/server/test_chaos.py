@@ -237,7 +237,7 @@ def test_killed_tmux_server_ends_the_session_once(served: RunningServer, chat: S
         os.kill(find_server_pid(chat.ctx.server(chat.ref)), signal.SIGKILL)
         assert reader.read_close() == 1000
     assert [frame["type"] for frame in reader.frames].count("session_end") == 1
-    assert reader.frames[-1]["payload"]["reason"] == "heartbeat_stale"
+    assert reader.frames[-1]["payload"]["reason"] == "heartbeat_stale", reader.frames[-1]
     with served.connect(found) as again:
         assert again.read_close() == 1000
     assert again.cursors == reader.cursors and not (chat.machine.project / "x").exists()
