@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from lisa_py.contract.late_pattern import compile_late
 from lisa_py.core.guard import shell_stages, shell_wrappers
-from lisa_py.core.guard.shell_stages import ASSIGNMENT, REDIRECTION, ShellStage, ShellWord
+from lisa_py.core.guard.shell_stages import ASSIGNMENT, COMMAND_VARIABLE, REDIRECTION, ShellStage, ShellWord
 
 _SHELL = compile_late(r"(?:r?bash|r?ksh|mksh|pdksh|r?zsh|(?:d|da|a|t?c|fi|xon)?sh|nu|elvish|pwsh)(?:[-.\d][\w.-]*)?")
 _KEYWORDS = frozenset(
@@ -28,10 +28,6 @@ _EMPTY_PARENTHESES = compile_late(r"\(\s*\)")
 _SUBSCRIPT = compile_late(r"[A-Za-z_]\w*\[[^]]*(?:\$\(|`)")
 """A subscript that arithmetic would expand, also from quotes."""
 _QUOTED_SUBSTITUTION = compile_late(r"'[^']*(?:\$\(|`)[^']*'|\\[$`]")
-_NAMES_OF_COMMANDS = compile_late(
-    r"(?:PROMPT_COMMAND|EDITOR|VISUAL|PAGER|MANPAGER|BROWSER|LESSOPEN|SUDO_EDITOR|(?:SUDO|SSH|GIT)_ASKPASS"
-    r"|GIT_\w*(?:EDITOR|PAGER|SSH|COMMAND|DIFF))\+?=|BASH_FUNC_[^=]*="
-)
 _START_FILES = compile_late(r"(?:BASH_ENV|ENV|ZDOTDIR)=(?:\s<\(|/dev/|/proc/)")
 _HERE_STRING = compile_late(r"0?<<<")
 _UNKNOWN_INPUT = ShellWord("...", "...", True)
@@ -204,7 +200,7 @@ class _Reader:
 
     def _read_assignment(self, word: ShellWord, following: ShellWord, depth: int) -> None:
         """Read the value of a variable from which a shell or a program takes a command."""
-        if _NAMES_OF_COMMANDS.match(word.value):
+        if COMMAND_VARIABLE.match(word.value):
             self.read_script(word.value.partition("=")[2], depth + 1)
         elif _START_FILES.match(f"{word.raw} {following.raw}" if word.raw.endswith("=") else word.raw):
             self.hidden = self.hidden or word.raw

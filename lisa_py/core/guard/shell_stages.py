@@ -9,6 +9,14 @@ from msgspec import Struct
 from lisa_py.contract.late_pattern import compile_late
 
 ASSIGNMENT = compile_late(r"[A-Za-z_][A-Za-z0-9_]*(?:\[[^\]]*\])?\+?=")
+COMMAND_VARIABLE = compile_late(
+    r"(?:PROMPT_COMMAND|EDITOR|VISUAL|PAGER|MANPAGER|BROWSER|LESSOPEN|SUDO_EDITOR|(?:SUDO|SSH|GIT)_ASKPASS"
+    r"|GIT_\w*(?:EDITOR|PAGER|SSH|COMMAND|DIFF))\+?=|BASH_FUNC_[^=]*="
+)
+"""Variables of which the value is a command."""
+_LOADING_VARIABLE = compile_late(r"(?:PATH|ENV|BASH_ENV|PS4|SHELLOPTS|LD_\w+|DYLD_\w+|GIT_(?:CONFIG|EXEC_PATH)\w*)\+?=")
+"""Variables that change which programs run."""
+_HARMLESS_COMMANDS = ("", "cat", "true", ":")
 _ARRAY = compile_late(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 _WRAPPERS = {
     "timeout": (r"-(?:k|s)|--(?:kill-after|signal)", r"-[vfp]+|--(?:foreground|preserve-status|verbose)", 1),
@@ -433,13 +441,20 @@ def _count_prefix(pairs: list[tuple[str, str]]) -> int:
         redirection = REDIRECTION.fullmatch(pairs[at][0])
         if redirection:
             at += 1 if redirection["target"] else 2
-        elif ASSIGNMENT.match(words[at]):
+        elif ASSIGNMENT.match(words[at]) and not _changes_programs(words[at]):
             at += 1
         elif words[at] in _WRAPPERS and (after := _skip_wrapper(words, at)):
             at = after
         else:
             break
     return at
+
+
+def _changes_programs(assignment: str) -> bool:
+    """Return True if a variable makes a program run another one."""
+    if COMMAND_VARIABLE.match(assignment):
+        return assignment.partition("=")[2] not in _HARMLESS_COMMANDS
+    return _LOADING_VARIABLE.match(assignment) is not None
 
 
 def _skip_wrapper(words: list[str], at: int) -> int:
