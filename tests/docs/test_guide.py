@@ -34,7 +34,7 @@ EXPECTATIONS: dict[str, tuple[dict[str, str], list[str]]] = {
     "ask": (
         {
             "QUESTION": "[say two fail]",
-            "FIRST": f"[run until {OUTBOX} | grep -q withdrawn; do sleep 0.1; done] [say fixed]",
+            "FIRST": f"[run until {OUTBOX} | grep -q '^second *withdrawn'; do sleep 0.1; done] [say fixed]",
             "SECOND": "[say ran]",
             "LAST": "[choose Which? | keep | drop] [say over]",
         },
