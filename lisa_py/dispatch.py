@@ -14,7 +14,7 @@ from msgspec import Struct
 from lisa_py import commands
 from lisa_py.contract import projection
 from lisa_py.contract.command import Command, Field
-from lisa_py.contract.errors import UsageError
+from lisa_py.contract.errors import UsageError, find_similar
 from lisa_py.core.context import Context
 
 FORMATS = ("json", "json-min")
@@ -67,7 +67,10 @@ def build_call(name: str, given: Mapping[str, Any]) -> Call:
     for key, value in given.items():
         field = fields.get(_normalise(key))
         if field is None:
-            raise UsageError("unknown_flag", f"unknown argument of {name}: {key} (lisa {name} --help lists the flags)")
+            similar = find_similar(_normalise(key), fields)
+            hint = f"; did you mean {fields[similar].name}?" if similar else ""
+            text = f"unknown argument of {name}: {key}{hint} (lisa {name} --help lists the flags)"
+            raise UsageError("unknown_flag", text)
         if value is not None:
             values[field.name] = _convert(field, value)
     for field in fields.values():

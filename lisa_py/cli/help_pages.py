@@ -12,7 +12,7 @@ from lisa_py import commands
 from lisa_py.cli import click_options, render
 from lisa_py.contract import error_codes
 from lisa_py.contract.command import GROUPS, Command, Field
-from lisa_py.contract.errors import UsageError
+from lisa_py.contract.errors import UsageError, find_similar
 
 INTRODUCTION = """\
 lisa runs claude and codex in tmux, reports their true state, sends prompts and reads replies.
@@ -222,9 +222,7 @@ def _suggest_command(topic: Sequence[str]) -> str:
         synonym = commands.SYNONYMS.get(word, ("session", word))
         if commands.load(synonym) is not None:
             return f"did you mean `lisa {' '.join(synonym)}`?"
-    import difflib  # noqa: PLC0415 - only for a mistyped command
-
     names = {" ".join(path): " ".join(path) for path in commands.paths()} | {name: name for name in commands.groups()}
     names |= {name: f"session {name}" for name in commands.command_names(("session",)) if name not in names}
-    found = difflib.get_close_matches(" ".join(topic[: len(group) + 1]), names, n=1)
-    return f"did you mean `lisa {names[found[0]]}`?" if found else ""
+    found = find_similar(" ".join(topic[: len(group) + 1]), names)
+    return f"did you mean `lisa {names[found]}`?" if found else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -43,6 +44,13 @@ class TmuxUnavailable(LisaError):
 
     def __init__(self, message: str, *, code: str = "tmux_unavailable", **details: Any) -> None:
         super().__init__(code, message, **details)
+
+
+def find_similar(word: str, names: Iterable[str]) -> str:
+    """Return the known name most similar to a mistyped one; empty if none is."""
+    import difflib  # noqa: PLC0415 - only for mistyped names
+
+    return next(iter(difflib.get_close_matches(word, list(names), n=1)), "")
 
 
 def session_not_found(session: str, project_root: str, *, resume_command: str = "") -> LisaError:

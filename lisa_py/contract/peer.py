@@ -14,7 +14,7 @@ MAX_LINE_BYTES = 1 << 20
 RequestId = str | int | None
 
 
-class PeerRequest(Struct, frozen=True, kw_only=True):
+class PeerRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One line of standard input: a command to run, or with `cancel` the end of one that runs."""
 
     id: RequestId = None
@@ -26,7 +26,7 @@ class PeerRequest(Struct, frozen=True, kw_only=True):
     format: str = "json"
     """json, or json-min for the fields of polling loops."""
     cwd: str = ""
-    """Folder in which the command runs; default: that of the peer."""
+    """Folder in which the command runs, relative to that of the peer, which is the default."""
     stdin: str = ""
     """Standard input of the command."""
     cancel: RequestId = None

@@ -29,9 +29,13 @@ def _ignore(_: Any) -> None:
     return None
 
 
-def _make_root_error(project: Project) -> LisaError:
-    text = f"invalid --project-root: {project.root} is not a folder; give an existing project folder"
+def _make_root_error(root: str, source: str = "--project-root") -> LisaError:
+    text = f"invalid {source}: {root} is not a folder; give an existing project folder"
     return LisaError("invalid_project_root", text)
+
+
+def _has_project(project: Project) -> bool:
+    return files.is_dir(project.root) or files.is_dir(project.folder)
 
 
 class LiveDisplay:
@@ -132,9 +136,21 @@ class Context:
         """
         own = self.settings.project_root if not root and self.own_worktree() else ""
         found = paths.resolve_project(root or own or self.cwd, self.settings)
-        if root and not files.is_dir(found.root) and not files.is_dir(found.folder):
-            raise _make_root_error(found)
+        if root and not _has_project(found):
+            raise _make_root_error(found.root)
         return found
+
+    def enter(self, folder: str) -> None:
+        """Make a folder the current one; a relative path is that of the process.
+
+        Raise LisaError(invalid_project_root) if it is neither a folder nor a project with records.
+        """
+        if "\0" in folder:  # no path has one
+            raise _make_root_error(folder.replace("\0", "\\0"), "cwd")
+        found = paths.resolve_project(folder, self.settings)
+        if not _has_project(found):
+            raise _make_root_error(found.root, "cwd")
+        self._cwd = found.root
 
     def own_worktree(self) -> str:
         """Return the worktree of the session that this process belongs to, if the current folder is in it."""
@@ -145,7 +161,7 @@ class Context:
         """Return the project; raise LisaError(invalid_project_root) if it is not a folder."""
         found = self.project(root)
         if not files.is_dir(found.root):
-            raise _make_root_error(found)
+            raise _make_root_error(found.root)
         return found
 
     def ref(self, name: str, root: str = "") -> SessionRef:

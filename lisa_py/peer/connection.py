@@ -86,19 +86,19 @@ class PeerConnection:
                 is_skipping = False
             if len(pending) > MAX_LINE_BYTES:
                 if not is_skipping:
-                    self._refuse(None, "request_too_large", f"the request has over {MAX_LINE_BYTES} bytes")
+                    self._refuse_long(pending)
                 pending, is_skipping = b"", True
 
     def _accept(self, line: bytes) -> None:
         if not line.strip():
             return
         if len(line) > MAX_LINE_BYTES:
-            self._refuse(None, "request_too_large", f"the request has over {MAX_LINE_BYTES} bytes")
+            self._refuse_long(line)
             return
         try:
             request = protocol.parse_request(line)
         except LisaError as problem:
-            self._write(protocol.build_error(None, problem))
+            self._write(protocol.build_error(protocol.read_id(line), problem))
             return
         if request.cancel is not None:
             self._cancel(request.cancel)
@@ -153,6 +153,10 @@ class PeerConnection:
                     os.write(self._wake_in, b"!")
 
     # -- writing -----------------------------------------------------------------------------------------------
+
+    def _refuse_long(self, line: bytes) -> None:
+        text = f"the request has over {MAX_LINE_BYTES} bytes"
+        self._refuse(protocol.read_id(line), "request_too_large", text)
 
     def _refuse(self, request_id: RequestId, code: str, text: str) -> None:
         self._write(protocol.build_error(request_id, LisaError(code, text)))

@@ -52,7 +52,7 @@ class RequestRun:
 
         self._ctx = Context(
             settings,
-            cwd=request.cwd or cwd,
+            cwd=cwd,
             output_format=request.format,
             emit=emit,
             warn=warn,
@@ -77,6 +77,8 @@ class RequestRun:
 
     def _answer(self) -> PeerMessage:
         try:
+            if self._request.cwd:
+                self._ctx.enter(self._request.cwd)
             call = dispatch.build_call(self._request.command, self._request.args)
             self._ctx.given_fields = call.given
             return protocol.build_answer(self._id, call.run(self._ctx))

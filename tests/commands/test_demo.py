@@ -97,3 +97,10 @@ def test_refuses_a_missing_agent_without_trace(machine: LisaHost) -> None:
     assert (answer.code, answer.json["errorCode"]) == (1, "agent_not_installed")
     assert machine.lisa("demo", "--agent", "absent", "--json").json["errorCode"] == "invalid_agent"
     assert find_leftovers(machine) == []
+
+
+def test_without_tmux_no_summary_is_shown(machine: LisaHost) -> None:
+    answer = machine.lisa("demo", env={"PATH": str(machine.bin)})
+    assert (answer.code, answer.err) == (1, "tmux is not on PATH; install tmux 3.2 or newer\n")
+    assert len(answer.out.splitlines()) == 1 and "A fleet of 5 scripted agents in" in answer.out
+    assert find_leftovers(machine) == []

@@ -14,9 +14,12 @@ from typing import Any
 import psutil
 import pytest
 
+from lisa_py import dispatch
+from lisa_py.contract.errors import LisaError
 from lisa_py.contract.peer import PeerMessage, PeerRequest
 from lisa_py.core.context import Context
 from lisa_py.host.cancellation import Cancellation
+from lisa_py.peer import protocol
 from lisa_py.peer.request_run import RequestRun
 from tests.lisa_host import PROGRAM, LisaHost
 from tests.polling import wait_until
@@ -127,12 +130,46 @@ def test_failures_are_error_objects(peer: Peer) -> None:
     for request, code in cases:
         peer.write(id="x", **request)
         message = peer.read()
-        assert (message["error"]["errorCode"], message["exitCode"]) == (code, 1), request
+        assert (message["id"], message["error"]["errorCode"], message["exitCode"]) == ("x", code, 1), request
         assert message["error"]["ok"] is False and message["error"]["error"]
     for line in (b"{", b"[]", b"\xff", b"[" * 100_000, b"x" * (2 << 20)):
         peer.write_line(line)
         assert peer.read()["error"]["errorCode"] in ("invalid_request", "request_too_large")
     assert peer.call("version")["exitCode"] == 0
+
+
+def test_refused_request_gets_its_id(peer: Peer) -> None:
+    cases: list[tuple[bytes, Any]] = [
+        (b'{"id":6}', 6),
+        (b'{"id":5,"command":"session list","args":[1]}', 5),
+        (b'{"command":"version","format":"jsn","id":"seven"}', "seven"),
+        (b'{"id":8,"command":"version","fromat":"json"}', 8),
+        (b'{"id":"a\\"b","command":', 'a"b'),
+        (b'{"id":9,"stdin":"' + b"x" * (2 << 20) + b'"}', 9),
+        (b'{"id":[1],"command":"version"}', None),
+        (b'{"id":1.5,"command":"version"}', None),
+        (b'{"id":true,"command":"version"}', None),
+        (b'{"id":12', None),
+        (b"{}", None),
+    ]
+    for line, request_id in cases:
+        peer.write_line(line)
+        message = peer.read()
+        assert (message["id"], message["exitCode"]) == (request_id, 1), line[:80]
+        assert message["error"]["errorCode"] in ("invalid_request", "request_too_large")
+
+
+def test_unknown_key_is_refused_with_a_similar_one() -> None:
+    for line, reason in (
+        (b'{"id":1,"command":"version","fromat":"json"}', "unknown key fromat; did you mean format?"),
+        (b'{"id":1,"comand":"version","args":5}', "unknown key comand; did you mean command?"),
+        (b'{"jsonrpc":"2.0","id":1}', "unknown key jsonrpc; known are id, command, args, format, cwd, stdin, cancel"),
+    ):
+        with pytest.raises(LisaError) as refused:
+            protocol.parse_request(line)
+        assert refused.value.code == "invalid_request" and reason in refused.value.message
+    with pytest.raises(LisaError, match=r"unknown argument of session list: projectRoots; did you mean project_root\?"):
+        dispatch.build_call("session list", {"projectRoots": "/tmp"})
 
 
 def test_wait_delays_no_other_request(machine: LisaHost, peer: Peer) -> None:
@@ -226,6 +263,26 @@ def test_folder_of_a_request_selects_the_project(machine: LisaHost, peer: Peer) 
     elsewhere.mkdir()
     peer.write(command="session list", cwd=str(elsewhere))
     assert peer.read()["answer"]["sessions"] == []
+
+
+def test_folder_of_a_request_is_checked_as_a_project_root(machine: LisaHost, peer: Peer) -> None:
+    nowhere, file = str(machine.folder / "nowhere"), machine.folder / "file"
+    file.touch()
+    refused = machine.lisa("session", "list", "--project-root", nowhere, "--json").json["errorCode"]
+    for cwd, shown in (
+        (nowhere, nowhere),
+        (str(file), str(file)),
+        ("nowhere", str(machine.project / "nowhere")),
+        ("a\0b", "a\\0b"),
+    ):
+        peer.write(id=9, command="session list", cwd=cwd)
+        message = peer.read()
+        assert (message["id"], message["error"]["errorCode"], message["exitCode"]) == (9, refused, 1), cwd
+        assert f"invalid cwd: {shown} is not a folder" in message["error"]["error"]
+    assert refused == "invalid_project_root"
+    (machine.project / "part").mkdir()
+    peer.write(command="session list", cwd="part")
+    assert peer.read()["answer"]["projectRoot"] == str(machine.project / "part")
 
 
 def test_64_concurrent_requests_get_their_answers(machine: LisaHost, peer: Peer) -> None:

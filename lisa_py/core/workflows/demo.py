@@ -236,14 +236,17 @@ class _DemoRunner:
         try:
             self._ctx.tmux(self._ctx.project()).kill_server()
         except LisaError as problem:
-            left.append(problem.message)
+            if self._refs or problem.code != "tmux_missing":  # else no server was started
+                left.append(problem.message)
         sockets = os.path.dirname(self._ctx.project().socket)  # outside the folder if its path is long
         for folder in (self._root, sockets):
             files.remove_tree(folder)
             if files.exists(folder):
                 left.append(folder)
         if self._sessions or left:
-            self._show_text(f"{self._killed} sessions killed, {'nothing' if not left else ', '.join(left)} left behind")
+            self._show_text(
+                f"{self._killed} sessions killed, {'left behind: ' if left else 'nothing left behind'}{'; '.join(left)}"
+            )
         return tuple(left)
 
     def build_result(self, left: tuple[str, ...]) -> DemoResult:
