@@ -67,9 +67,14 @@ def recover(path: str, kind: type[T], now: float) -> tuple[T | None, str]:
 def save(path: str, record: object) -> None:
     """Write the record atomically as indented JSON.
 
-    Raise LisaError(store_unwritable), also for one that is too large to be read again.
+    Raise LisaError(store_unwritable), also for one that could not be read again: too large, or with a value that its
+    type does not allow. Such a file would be set aside with all that it held.
     """
     raw = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
     if len(raw) > files.READ_BYTES:
         raise LisaError("store_unwritable", f"cannot write {path}: it would have over {files.READ_BYTES} bytes")
+    try:
+        jsontext.decode(raw, type(record))
+    except msgspec.DecodeError as problem:
+        raise LisaError("store_unwritable", f"cannot write {path}: {problem}; nothing was changed") from problem
     files.write(path, raw)

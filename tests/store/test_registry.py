@@ -195,3 +195,18 @@ def test_clearing_removes_even_a_corrupt_store(machine: LisaHost) -> None:
         file.write("{")
     assert registry.clear(ctx.settings) is True
     assert registry.read() == Names()
+
+
+def test_a_value_that_could_not_be_read_is_not_written(machine: LisaHost) -> None:
+    ctx = machine.context()
+    with _registry(ctx).change(ctx.settings, ctx.clock.now()) as opened:
+        opened.content.names["good"] = 1
+    with (
+        pytest.raises(
+            LisaError, match=r"Expected `int`, got `str` - at `\$.names\[...\]`; nothing was changed"
+        ) as raised,
+        _registry(ctx).change(ctx.settings, ctx.clock.now()) as opened,
+    ):
+        opened.content.names["bad"] = "word"  # type: ignore[assignment]
+    assert raised.value.code == "names_store_write_failed"
+    assert _registry(ctx).read().names == {"good": 1}
