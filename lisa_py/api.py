@@ -23,7 +23,7 @@
     >>> session.exists()
     False
 
-Failures are a `LisaError` whose `code` is the `errorCode` of the command line.
+Failures are a `LisaError` whose `code` is the `errorCode` of the command line; an argument that it would refuse is one.
 
     >>> lisa.session("lisa-absent").send("hello")
     Traceback (most recent call last):
@@ -34,9 +34,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from lisa_py import agents
+from lisa_py.contract import flags
+from lisa_py.contract.arguments import check_arguments
+from lisa_py.contract.command import Flag
 from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.contract.live import LiveFrame
 from lisa_py.contract.notices import NOTICE_KINDS, NoticeKind, SessionNotice
@@ -87,6 +90,7 @@ if TYPE_CHECKING:
     import libtmux
 
 Mode = Literal["interactive", "exec"]
+Seconds = Annotated[float, Flag(help="seconds, also parts of one", minimum=0)]
 
 
 class Lisa:
@@ -115,6 +119,7 @@ class Lisa:
         """Absolute path, symlinks resolved."""
         return self._project.root
 
+    @check_arguments(mode=flags.Mode, width=flags.Columns, height=flags.Rows, name=("session_name", str))
     def spawn(
         self,
         prompt: str | None = None,
@@ -172,6 +177,7 @@ class Lisa:
             self._ctx.warn(warning)
         return self.session(spawned.session)
 
+    @check_arguments(name=("session_name", str))
     def session(self, name: str) -> Session:
         """Return a handle on the session of this name, which need not exist. Raise LisaError(invalid_session_name)."""
         return Session(self._ctx, self._ctx.ref(name, self._project.root))
@@ -180,10 +186,12 @@ class Lisa:
         """Return the sessions whose agents were ended with tmux or the machine; `sessions` does not have them."""
         return list_items.find_lost_sessions(self._ctx, session_index.index_project(self._project).sessions)
 
+    @check_arguments()
     def resume_all(self, prompt: str = "") -> FleetResumeReport:
         """Bring back all lost sessions, each on its own conversation; `left` of the report has the failures."""
         return resume_fleet.resume_all(self._ctx, self._project, ResumeRequest(prompt=prompt))
 
+    @check_arguments(kinds=("on", str))
     def watch(self, *kinds: NoticeKind, all_projects: bool = False) -> Iterator[SessionNotice]:
         """Yield a notice of each session that asks, fails, is done, lost or at a limit; `kinds` selects some of these.
 
@@ -193,8 +201,9 @@ class Lisa:
         for step in watched.follow():
             yield from step.notices
 
+    @check_arguments(hours=flags.Hours)
     def usage(
-        self, by: Literal["session", "lane", "model", "day"] = "session", *, hours: int = 0
+        self, by: Literal["session", "lane", "model", "day", "project"] = "session", *, hours: int = 0
     ) -> tuple[tuple[UsageSum, ...], UsageSum]:
         """Return the sums of tokens and dollars of the project's sessions, and the total; 0 hours: of all time."""
         hourly.collect(self._ctx, self._project)
@@ -266,6 +275,7 @@ class Session:
         """Return the metadata written at spawn; empty except for the name if there is none."""
         return pane_text.read_meta_or_default(self._ref)
 
+    @check_arguments()
     def resume(self, prompt: str = "", *, rerun: bool = False) -> ResumedSession:
         """Start the ended agent again on the same conversation; a custom command only with `rerun`.
 
@@ -273,6 +283,7 @@ class Session:
         """
         return resume_session(self._ctx, self._ref, ResumeRequest(prompt=prompt, rerun=rerun))
 
+    @check_arguments()
     def fork(self, name: str = "", prompt: str = "", *, skip_permissions: bool = True) -> Session:
         """Start another session on a copy of the conversation; this one may be running idle, ended or killed.
 
@@ -282,6 +293,7 @@ class Session:
         spawned = fork_session(self._ctx, self._find_record(), request).spawned
         return Session(self._ctx, SessionRef(self._ref.project, spawned.session))
 
+    @check_arguments()
     def diff(self, *, patch: bool = False) -> DiffSummary:
         """Return all changes in the worktree of the session since its base, also after the session.
 
@@ -289,6 +301,7 @@ class Session:
         """
         return worktree_changes.compare_worktree(self._ctx, self._find_record(), patch=patch)
 
+    @check_arguments()
     def merge(self, into: str = "", *, squash: bool = False, keep: bool = False) -> MergeSummary:
         """Merge the commits of the session's worktree into a branch (its base), and remove it unless `keep`.
 
@@ -305,6 +318,12 @@ class Session:
         """Return the current status; a session that is gone is a status, not an error."""
         return status_reader.normalise_status(status_reader.read_status(self._ctx, self._ref))
 
+    @check_arguments(
+        timeout=("timeout_seconds", Seconds),
+        until=("until_state", flags.UntilState),
+        marker=("until_marker", str),
+        path=("until_jsonpath", str),
+    )
     def wait(
         self,
         timeout: float | None = None,
@@ -324,6 +343,13 @@ class Session:
         rules = _build_rules(timeout, until, marker, path, waiting, turn_complete)
         return run_monitor(self._ctx, self._ref, rules)
 
+    @check_arguments(
+        every=("poll_interval", Seconds),
+        timeout=("timeout_seconds", Seconds),
+        until=("until_state", flags.UntilState),
+        marker=("until_marker", str),
+        path=("until_jsonpath", str),
+    )
     def monitor(
         self,
         timeout: float | None = None,
@@ -351,6 +377,7 @@ class Session:
         finally:
             polls.close()
 
+    @check_arguments()
     def stream(self, *, since: str = "", history: bool = True) -> Iterator[LiveFrame]:
         """Yield the frames of the conversation: the recorded ones, then every further one until the session ends.
 
@@ -382,11 +409,13 @@ class Session:
         """
         return FeedBroadcast(self._ctx, self._find_record())
 
+    @check_arguments()
     def history(self, *, since: str = "") -> tuple[LiveFrame, ...]:
         """Return the recorded frames of all conversations of the session, after a cursor."""
         with open_feed(self._ctx, self._find_record(), since) as feed:
             return tuple(feed.history())
 
+    @check_arguments()
     def send(self, text: str, *, enter: bool = True, force: bool = False, replace_draft: bool = False) -> SendResult:
         """Type a text and submit it (unless `enter` is False); return once its acceptance was observed.
 
@@ -397,7 +426,8 @@ class Session:
         payload = SendPayload(text=text, enter=enter, force=force, replace_draft=replace_draft)
         return send_payload(self._ctx, self._ref, payload)
 
-    def ask(self, text: str, *, timeout_seconds: int = 0, replace_draft: bool = False) -> AskResult:
+    @check_arguments(timeout_seconds=Seconds)
+    def ask(self, text: str, *, timeout_seconds: float = 0, replace_draft: bool = False) -> AskResult:
         """Send a prompt and return the reply to exactly this prompt; 0 seconds: no limit.
 
         `ended` of the result says how the turn ended; a dialog ends the call, too. Raise LisaError as `send`, and
@@ -406,6 +436,7 @@ class Session:
         request = AskRequest(text=text, timeout_seconds=timeout_seconds, replace_draft=replace_draft)
         return ask_session(self._ctx, self._ref, request)
 
+    @check_arguments(expire_seconds=flags.ExpireSeconds)
     def queue(
         self,
         text: str,
@@ -427,14 +458,17 @@ class Session:
         """Return the texts of the outbox and their states, oldest first."""
         return outbox.list_texts(self._ctx, self._ref)
 
+    @check_arguments()
     def withdraw(self, message_id: str) -> OutboxSummary:
         """Take back a text that waits. Raise LisaError: outbox_text_not_found, outbox_text_sent."""
         return outbox.withdraw_text(self._ctx, self._ref, message_id)
 
+    @check_arguments(names=("keys", str))
     def keys(self, *names: str) -> SendResult:
         """Press keys by their tmux names, as in `session.keys("C-c", "Enter")`."""
         return send_payload(self._ctx, self._ref, SendPayload(keys=names))
 
+    @check_arguments(word=("answer", str))
     def answer(self, word: str) -> SendResult:
         """Answer the open dialog: yes, no, always, or the number of a choice.
 
@@ -442,6 +476,9 @@ class Session:
         """
         return send_payload(self._ctx, self._ref, SendPayload(answer=word))
 
+    @check_arguments(
+        lines=flags.Lines, token_budget=flags.TokenBudget, since=("delta_from", str), summary=("summary_style", str)
+    )
     def capture(
         self,
         *,
@@ -482,6 +519,7 @@ class Session:
             raise
         return talk.messages if talk is not None else ()
 
+    @check_arguments(events=flags.Events)
     def handoff(
         self, *, schema: Literal["v1", "v2", "v3", "v4"] = "v4", events: int = 8, since: int | None = None
     ) -> Handoff:
@@ -489,11 +527,13 @@ class Session:
         reader = EventReader(self._ctx, since, "")
         return build_handoff(self._ctx, self._ref, HandoffRequest(schema=schema, events=events), reader)
 
+    @check_arguments(lines=flags.Lines, events=flags.Events, token_budget=flags.TokenBudget)
     def packet(self, *, lines: int = 120, events: int = 8, token_budget: int = 320) -> Packet:
         """Return state, a summary of the output and the newest events."""
         request = PacketRequest(lines=lines, events=events, token_budget=token_budget)
         return build_packet(self._ctx, self._ref, request, EventReader(self._ctx, None, ""))
 
+    @check_arguments()
     def kill(self, *, worktree: Literal["remove", "keep", "discard"] = "remove") -> KillResult:
         """End the session with all its processes and child sessions, and remove its records.
 

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.flags import MAX_HOURS, ProjectRoot
+from lisa_py.contract.flags import Hours, ProjectRoot
 from lisa_py.contract.usage import UsagePoint, UsageSum
 from lisa_py.core.context import Context
 from lisa_py.core.usage import hourly, sums
@@ -17,7 +17,7 @@ from lisa_py.core.usage import hourly, sums
 class Args(Struct, kw_only=True):
     identity: Annotated[str, Flag(help="definition, project or credential", metavar="NAME", positional=True)] = ""
     by: Annotated[str, Flag(help="what the usage is summed up by", choices=("hour", *sums.GROUPS))] = "hour"
-    hours: Annotated[int, Flag(help="number of hours back from now; 0: all", minimum=0, maximum=MAX_HOURS)] = 0
+    hours: Hours = 0
     project_root: ProjectRoot = ""
     all_projects: Annotated[bool, Flag(help="usage of all projects")] = False
 
@@ -82,6 +82,7 @@ COMMAND = Command(
     answer=UsageResult,
     run=run,
     text=text,
+    min=("by", "usage", "sums", "total"),
     example="lisa usage --hours 24\nlisa usage --by session\nlisa usage --identity triage --all-projects --json",
     notes="""\
 Sessions that have ended are included. Each call of a model counts once, however often its transcript repeats it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -134,11 +135,15 @@ class Field(Struct, frozen=True):
             value = self.kind(text.strip())
         except ValueError:
             raise self._usage_error(text) from None
-        if self.flag.minimum is not None and value < self.flag.minimum:
-            raise self._usage_error(text)
-        if value > (MAX_INTEGER if self.flag.maximum is None else self.flag.maximum):
-            raise self._usage_error(text, f"a number <= {MAX_INTEGER}" if self.flag.maximum is None else "")
+        if not self.accepts_number(value):
+            is_huge = self.flag.maximum is None and value > MAX_INTEGER
+            raise self._usage_error(text, f"a number <= {MAX_INTEGER}" if is_huge else "")
         return value  # type: ignore[no-any-return]
+
+    def accepts_number(self, value: float) -> bool:
+        """Return True if the value is within the bounds of this flag."""
+        lowest = -math.inf if self.flag.minimum is None else self.flag.minimum
+        return lowest <= value <= (MAX_INTEGER if self.flag.maximum is None else self.flag.maximum)
 
     def _usage_error(self, text: str, expected: str = "") -> UsageError:
         return UsageError(self.code, f"invalid {self.spelling}: {text} (expected {expected or self.expected})")

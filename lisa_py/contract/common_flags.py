@@ -33,3 +33,4 @@ Answer = Annotated[
 Enter = Annotated[bool, Flag(help="Enter after the text")]
 Force = Annotated[bool, Flag(help="delivery despite a dialog, unknown screen or exec run")]
 ReplaceDraft = Annotated[bool, Flag(help="removal of a draft from the input box first")]
+ExpireSeconds = Annotated[int, Flag(help="maximum seconds in the outbox", minimum=1)]

@@ -11,6 +11,7 @@ from lisa_py.contract.common_flags import AgentHint as AgentHint
 from lisa_py.contract.common_flags import Answer as Answer
 from lisa_py.contract.common_flags import CursorReset as CursorReset
 from lisa_py.contract.common_flags import Enter as Enter
+from lisa_py.contract.common_flags import ExpireSeconds as ExpireSeconds
 from lisa_py.contract.common_flags import FailNotFound as FailNotFound
 from lisa_py.contract.common_flags import Force as Force
 from lisa_py.contract.common_flags import Keys as Keys
@@ -102,6 +103,9 @@ Markers = Annotated[str, Flag(help="comma-separated texts to search for", metava
 KeepNoise = Annotated[bool, Flag(help="unfiltered start-up lines of agents", off_spelling="--strip-noise")]
 MAX_HOURS = 100 * 366 * 24
 """A lifetime over a century is a typing error and exceeds the range of clocks."""
+Hours = Annotated[int, Flag(help="number of hours back from now; 0: all", minimum=0, maximum=MAX_HOURS)]
+Columns = Annotated[int, Flag(help="columns of the pane", minimum=1, maximum=10_000)]
+Rows = Annotated[int, Flag(help="rows of the pane", minimum=1, maximum=10_000)]
 PollInterval = Annotated[int, Flag(help="seconds between reported polls; events are reported at once", minimum=1)]
 MaxPolls = Annotated[int, Flag(help="maximum number of polls", minimum=1)]
 TimeoutSeconds = Annotated[int | None, Flag(help="maximum time in seconds", minimum=1)]

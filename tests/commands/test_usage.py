@@ -33,3 +33,6 @@ def test_usage_outlives_the_session(stage: SessionHarness, machine: LisaHost) ->
     assert by_lane["total"] == lane and "usage" not in by_lane
     lines = machine.lisa("usage", "--by", "session").out.splitlines()
     assert lines[0].startswith(stage.name) and "$0.0080 (estimated)" in lines[0] and lines[-1].startswith("total ")
+    brief = machine.lisa("usage", "--by", "lane", "--json-min").json
+    brief.pop("stderrPolicy")
+    assert brief == {"by": "lane", "sums": [lane], "total": lane}

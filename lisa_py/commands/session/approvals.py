@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.approvals import APPROVALS_FILE, ApprovalEntry, ApprovalRule
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.flags import MAX_HOURS, ProjectRoot
+from lisa_py.contract.flags import Hours, ProjectRoot
 from lisa_py.core.context import Context
 from lisa_py.core.guard import approval_file
 from lisa_py.host.clock import format_rfc3339
@@ -20,7 +20,7 @@ from lisa_py.store import approval_log
 class Args(Struct, kw_only=True):
     log: Annotated[bool, Flag(help="the decisions instead of the rules")] = False
     session: Annotated[str, Flag(help="only decisions of this session", metavar="NAME", positional=True)] = ""
-    hours: Annotated[int, Flag(help="number of hours back from now; 0: all", minimum=0, maximum=MAX_HOURS)] = 0
+    hours: Hours = 0
     limit: Annotated[int, Flag(help="newest decisions; 0: all", minimum=0)] = 0
     project_root: ProjectRoot = ""
     all_projects: Annotated[bool, Flag(help="decisions of all projects")] = False

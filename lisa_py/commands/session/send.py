@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated, cast
 from msgspec import UNSET, Struct
 
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.common_flags import Answer, Enter, Force, Keys, ProjectRoot, ReplaceDraft, Session, Text, TextFile
+from lisa_py.contract.common_flags import (
+    Answer,
+    Enter,
+    ExpireSeconds,
+    Force,
+    Keys,
+    ProjectRoot,
+    ReplaceDraft,
+    Session,
+    Text,
+    TextFile,
+)
 from lisa_py.contract.errors import UsageError
 from lisa_py.core.context import Context
 from lisa_py.core.send import result, send, send_request
@@ -31,7 +42,7 @@ class Args(Struct, kw_only=True):
     when: Annotated[
         str, Flag(help="delivery through the outbox, at this time", choices=("", "now", "idle", "turn-end"))
     ] = ""
-    expire_seconds: Annotated[int, Flag(help="maximum seconds in the outbox", minimum=1)] = 0
+    expire_seconds: ExpireSeconds = 0
     message_id: Annotated[str, Flag(help="id in the outbox; each is delivered once", metavar="ID")] = ""
     verbatim: Annotated[bool, Flag(help="text of another agent without a mark of its sender")] = False
 

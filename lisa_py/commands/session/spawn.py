@@ -15,6 +15,7 @@ from lisa_py.contract.flags import (
     AgentArgs,
     AgentName,
     AllHashes,
+    Columns,
     KeepPermissions,
     Mode,
     NestedPolicy,
@@ -23,6 +24,7 @@ from lisa_py.contract.flags import (
     ProjectRoot,
     Prompt,
     PromptFile,
+    Rows,
     Session,
     Trust,
 )
@@ -49,8 +51,8 @@ class Args(AgentSettingsArgs, kw_only=True):
     agent_args: AgentArgs = ""
     nested_policy: NestedPolicy = "auto"
     nesting_intent: NestingIntent = "auto"
-    width: Annotated[int, Flag(help="columns of the pane", minimum=1, maximum=10_000)] = 220
-    height: Annotated[int, Flag(help="rows of the pane", minimum=1, maximum=10_000)] = 60
+    width: Columns = 220
+    height: Rows = 60
     trust: Trust = False
     no_dangerously_skip_permissions: KeepPermissions = False
     cleanup_all_hashes: AllHashes = False

@@ -31,7 +31,7 @@ class AskRequest(Struct, frozen=True, kw_only=True):
     """A prompt whose reply is wanted."""
 
     text: str
-    timeout_seconds: int = 0
+    timeout_seconds: float = 0
     """0: no limit."""
     replace_draft: bool = False
     verbatim: bool = False
