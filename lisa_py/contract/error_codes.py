@@ -91,6 +91,7 @@ MEANINGS: dict[str, str] = {
     "invalid_agent_hint": "--agent is not auto or a known agent",
     "invalid_allow_origin": "the origin is not SCHEME://HOST[:PORT]",
     "invalid_answer": "--answer is not yes, no, always or choice numbers",
+    "invalid_approvals_file": "approvals.toml cannot be used; `problem` has the line and the reason",
     "invalid_arguments": "arguments of a tool are missing, unknown or of a wrong type",
     "invalid_base": "--base names no commit, or one without the folder of the project",
     "invalid_command": "--command is not UTF-8 text",

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
-from lisa_py.contract.approvals import APPROVALS_FILE, ApprovalEntry, ApprovalRule
+from lisa_py.contract.approvals import APPROVALS_FILE, ApprovalEntry, ApprovalRule, ApprovalRules
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import Hours, ProjectRoot
 from lisa_py.core.context import Context
 from lisa_py.core.guard import approval_file
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.store import approval_log
+
+CODE = "invalid_approvals_file"
 
 
 class Args(Struct, kw_only=True):
@@ -34,6 +36,9 @@ class ApprovalsResult(Answer):
     ok: bool
     """False if the file cannot be used: then every call is asked about."""
     problem: str | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+    """The same text as `problem`."""
     rules: tuple[ApprovalRule, ...] | UnsetType = UNSET
     decisions: tuple[ApprovalEntry, ...] | UnsetType = UNSET
     count: int
@@ -44,24 +49,22 @@ class ApprovalsResult(Answer):
 def run(args: Args, ctx: Context) -> ApprovalsResult:
     state_dir = ctx.settings.state_dir
     rules = approval_file.read_rules(os.path.join(state_dir, APPROVALS_FILE))
-    problem = rules.problem or UNSET
     if not args.log:
-        return ApprovalsResult(
-            file=rules.file, ok=not rules.problem, problem=problem, rules=rules.rules, count=len(rules.rules)
-        )
+        return _build_answer(rules, rules=rules.rules, count=len(rules.rules))
     root = "" if args.all_projects else ctx.project(args.project_root).root
     since = format_rfc3339(ctx.clock.now() - args.hours * 3600) if args.hours else ""
     lines = list(approval_log.read(state_dir, since))
     found = [entry for entry in lines if entry is not None and _is_wanted(entry, args.session, root)]
     chosen = tuple(found[-args.limit :] if args.limit else found)
     unreadable = lines.count(None)
+    return _build_answer(rules, decisions=chosen, count=len(chosen), unreadable=unreadable or UNSET)
+
+
+def _build_answer(found: ApprovalRules, **content: Any) -> ApprovalsResult:
+    problem = found.problem or UNSET
+    code = CODE if found.problem else UNSET
     return ApprovalsResult(
-        file=rules.file,
-        ok=not rules.problem,
-        problem=problem,
-        decisions=chosen,
-        count=len(chosen),
-        unreadable=unreadable or UNSET,
+        file=found.file, ok=not found.problem, problem=problem, error_code=code, error=problem, **content
     )
 
 
@@ -96,7 +99,10 @@ COMMAND = Command(
     answer=ApprovalsResult,
     run=run,
     text=text,
-    min=("ok", "problem", "rules", "decisions", "count"),
+    min=("ok", "problem", "error_code", "error", "rules", "decisions", "count"),
+    exit_code=lambda answer: 0 if answer.ok else 1,
+    errors=(CODE,),
+    exits={0: "the rules can be used", 1: "approvals.toml cannot be used; see `problem`"},
     example="lisa session approvals\nlisa session approvals --log --session lisa-demo-1 --hours 24 --json",
     notes="""\
 The rules are in approvals.toml in the state folder (~/.lisa): tables [[deny]], [[ask]], [[allow]] with the keys tool,

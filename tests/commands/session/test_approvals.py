@@ -42,8 +42,10 @@ def test_rules_are_listed_and_checked(machine: LisaHost) -> None:
     assert (found["ok"], found["count"]) == (True, 2)
     assert found["rules"][0] | {"line": 2, "commands": ["echo denied"], "decision": "deny"} == found["rules"][0]
     write_rules(machine, RULES + "\n[[allow]]\npaths = 'x'\n")
-    broken = machine.lisa("session", "approvals", "--json-min").json
-    assert (broken["ok"], broken["count"]) == (False, 0)
+    shown = machine.lisa("session", "approvals", "--json-min")
+    broken = shown.json
+    assert (shown.code, broken["ok"], broken["count"]) == (1, False, 0)
+    assert (broken["errorCode"], broken["error"]) == ("invalid_approvals_file", broken["problem"])
     assert "approvals.toml: line 9: paths: unknown key" in broken["problem"]
     spawned = DialogStage(machine).lisa("spawn", "--agent", "scripted", "--mode", "interactive")
     (warning,) = spawned.json["warnings"]
