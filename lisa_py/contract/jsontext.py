@@ -44,7 +44,7 @@ def encode(value: Any) -> bytes:
     try:
         return msgspec.json.encode(plain, order="sorted")
     except UnicodeEncodeError:
-        return msgspec.json.encode(_replace_surrogates(plain), order="sorted")
+        return msgspec.json.encode(replace_surrogates(plain), order="sorted")
 
 
 def encode_event(value: Any) -> bytes:
@@ -65,7 +65,7 @@ def encode_document(value: Any) -> bytes:
     try:
         return orjson.dumps(plain, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     except TypeError:
-        return msgspec.json.format(msgspec.json.encode(_replace_surrogates(plain)), indent=2) + b"\n"
+        return msgspec.json.format(msgspec.json.encode(replace_surrogates(plain)), indent=2) + b"\n"
 
 
 def encode_exact(value: Any, *, indent: int = 0) -> str:
@@ -79,9 +79,10 @@ def encode_exact(value: Any, *, indent: int = 0) -> str:
     return (msgspec.json.format(raw, indent=indent) if indent else raw).decode()
 
 
-def _replace_surrogates(value: Any) -> Any:
+def replace_surrogates(value: Any) -> Any:
+    """Return the value with U+FFFD for each character that is no Unicode, also in its parts."""
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return value.encode("utf-32", "surrogatepass").decode("utf-32", "replace")
     if isinstance(value, dict):
-        return {_replace_surrogates(key): _replace_surrogates(part) for key, part in value.items()}
-    return [_replace_surrogates(part) for part in value] if isinstance(value, (list, tuple)) else value
+        return {replace_surrogates(key): replace_surrogates(part) for key, part in value.items()}
+    return [replace_surrogates(part) for part in value] if isinstance(value, (list, tuple)) else value

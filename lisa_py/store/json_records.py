@@ -70,7 +70,12 @@ def save(path: str, record: object) -> None:
     Raise LisaError(store_unwritable), also for one that could not be read again: too large, or with a value that its
     type does not allow. Such a file would be set aside with all that it held.
     """
-    raw = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+    try:
+        raw = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+    except UnicodeEncodeError as problem:
+        raise LisaError(
+            "store_unwritable", f"cannot write {path}: a text is not UTF-8; nothing was changed"
+        ) from problem
     if len(raw) > files.READ_BYTES:
         raise LisaError("store_unwritable", f"cannot write {path}: it would have over {files.READ_BYTES} bytes")
     try:

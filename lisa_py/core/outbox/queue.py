@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from lisa_py.contract import jsontext
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
@@ -79,6 +80,7 @@ def add_text(ctx: Context, ref: SessionRef, request: OutboxRequest) -> OutboxSum
     identity = _require_session(ctx, ref, request)
     if not input_text.clean_text(request.text).text.strip():
         raise LisaError("missing_send_payload", "the text is empty after removing control characters")
+    text = jsontext.replace_surrogates(request.text)  # JSON has none; clean_text would replace them at delivery
     now = ctx.clock.now()
     with outbox_records.registry(ref).change(ctx.settings, now) as opened:
         outbox = opened.content
@@ -87,7 +89,7 @@ def add_text(ctx: Context, ref: SessionRef, request: OutboxRequest) -> OutboxSum
             _require_space(ref, outbox)
             known = OutboxText(
                 id=request.id or f"text-{uuid.uuid4().hex[:12]}",
-                text=request.text,
+                text=text,
                 when=request.when,
                 session_id=identity,
                 sender=input_text.find_sender(ctx, ref),
@@ -100,7 +102,7 @@ def add_text(ctx: Context, ref: SessionRef, request: OutboxRequest) -> OutboxSum
             _write_script(ctx, ref)  # first: the supervisor starts the process if this one is killed
             outbox.texts.append(known)
             outbox.trim()
-        elif known.text != request.text:
+        elif known.text != text:
             raise LisaError("outbox_id_taken", f"the outbox of {ref.session} has another text with the id {known.id}")
         elif request.again and known.state == "withdrawn":
             _write_script(ctx, ref)

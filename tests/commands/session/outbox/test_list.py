@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lisa_py import Lisa, LisaError
 from lisa_py.core.live.feed import SessionFeed
 from lisa_py.core.outbox import queue
 from lisa_py.core.outbox.delivery import EVIDENCE_SECONDS
@@ -191,3 +192,22 @@ def test_an_outbox_keeps_the_newest_texts() -> None:
     outbox = Outbox(texts=[OutboxText(id="open", text="x", when="now"), *over])
     outbox.trim()
     assert [outbox.texts[0].id, outbox.texts[1].id, len(outbox.texts)] == ["open", "50", 201]
+
+
+def test_a_refused_text_leaves_those_before_it(stage: OutboxStage, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    stage.send(f"[wait {go}]")
+    session = Lisa(str(stage.machine.project), environ=stage.machine.env).session(stage.name)
+    good = session.queue("[say good]")
+    request = queue.OutboxRequest(text="bad", when="idel")  # type: ignore[arg-type]
+    with pytest.raises(LisaError, match="nothing was changed") as raised:
+        queue.add_text(stage.ctx, stage.ref, request)
+    assert raised.value.code == "outbox_write_failed"
+    with pytest.raises(LisaError) as raised:
+        session.queue("bad", message_id="\ud800")
+    assert raised.value.code == "outbox_write_failed"
+    broken = session.queue("[say a\ud800\udcffb]")
+    assert [each.text for each in session.outbox()][-2:] == ["[say good]", "[say a\ufffd\ufffdb]"]
+    go.touch()
+    stage.wait_for(good.id, "answered")
+    stage.wait_for(broken.id, "answered")
