@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     import libtmux
 
 Mode = Literal["interactive", "exec"]
+Offset = Annotated[int, Flag(help="position in the output", minimum=0)]
 Seconds = Annotated[float, Flag(help="seconds, also parts of one", minimum=0)]
 
 
@@ -519,7 +520,7 @@ class Session:
             raise
         return talk.messages if talk is not None else ()
 
-    @check_arguments(events=flags.Events)
+    @check_arguments(events=flags.Events, since=("delta_from", Offset))
     def handoff(
         self, *, schema: Literal["v1", "v2", "v3", "v4"] = "v4", events: int = 8, since: int | None = None
     ) -> Handoff:

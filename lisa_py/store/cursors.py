@@ -72,7 +72,9 @@ class CursorFile(Struct, frozen=True, kw_only=True, rename="camel", omit_default
 
 
 def resolve_path(path: str) -> str:
-    """Return the absolute path of a cursor file named by the user."""
+    """Return the absolute path of a cursor file named by the user. Raise UsageError(invalid_cursor_file)."""
+    if "\0" in path:
+        raise _invalid(f"{path!r} is no path")
     return files.absolute_path(path.strip())
 
 

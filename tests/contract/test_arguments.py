@@ -20,6 +20,8 @@ REFUSED: dict[str, tuple[Callable[[Lisa, Any], object], str, str]] = {
     "source": (lambda _, each: each.capture(source="screeen"), "invalid_source", "(expected auto|transcript|pane)"),
     "lines": (lambda _, each: each.capture(lines=-4), "invalid_lines", "lines: -4 (expected a number >= 1)"),
     "lines as text": (lambda _, each: each.capture(lines="4"), "invalid_lines", "(expected a whole number or None)"),
+    "offset": (lambda _, each: each.handoff(since=-4), "invalid_delta_from", "since: -4 (expected a number >= 0)"),
+    "path": (lambda _, each: each.capture(source="pane", cursor_file="\0"), "invalid_cursor_file", "is no path"),
     "markers": (lambda _, each: each.capture(markers="one"), "invalid_markers", "one (expected a list of texts)"),
     "state": (lambda _, each: each.wait(until="idel"), "invalid_until_state", "until: idel (expected just_started|"),
     "timeout": (lambda _, each: each.wait(-3), "invalid_timeout_seconds", "timeout: -3 (expected a number >= 0)"),
