@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tomlkit
 
 from tests.lisa_host import LisaHost
 
@@ -100,6 +101,41 @@ def test_spawn_with_tools_installs_what_they_need(tree: Path, machine: LisaHost)
     failed = run(machine, tree / "lisa", "session", "spawn", "--session", "lisa-x", "--tools", **offline)
     assert failed.returncode == 1 and "installing what lisa mcp needs" in failed.stderr
     assert "lisa-no-such-package" in failed.stderr
+
+
+def test_only_an_accepted_mcp_install_installs_what_it_needs(tree: Path, machine: LisaHost) -> None:
+    project = "[project]\ndependencies = []\noptional-dependencies.mcp = [{}]\n"
+    (tree / "pyproject.toml").write_text(project.format('"lisa-no-such-package==1"'))
+    os.utime(tree / "pyproject.toml", (1, 1))
+    offline = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+    for words, code, shown in (
+        (("install", "--agent", "foo", "--json"), 1, '"errorCode":"invalid_agent"'),
+        (("install",), 1, "--agent is required"),
+        (("serve", "--help"), 0, "lisa mcp serve"),
+    ):
+        ended = run(machine, tree / "lisa", "mcp", *words, **offline)
+        assert (ended.returncode, "installing" in ended.stderr) == (code, False), words
+        assert shown in ended.stdout + ended.stderr
+    stamp, packages = tree / ".venv" / "lisa-mcp-ready", next((tree / ".venv" / "lib").iterdir()) / "site-packages"
+    hide_package(packages, "tomlkit")
+    failed = run(machine, tree / "lisa", "mcp", "install", "--agent", "codex", "--print", **offline)
+    assert failed.returncode == 1 and "lisa-no-such-package" in failed.stderr and not stamp.exists()
+    (packages / "tomlkit").symlink_to(Path(tomlkit.__file__).parent)
+    (tree / "pyproject.toml").write_text(project.format(""))
+    os.utime(tree / "pyproject.toml", (1, 1))
+    entry = run(machine, tree / "lisa", "mcp", "install", "--agent", "codex", "--print", **offline)
+    assert (entry.returncode, entry.stdout[:18]) == (0, "[mcp_servers.lisa]") and stamp.exists()
+    assert not [name for name in os.listdir(tree / ".venv") if name.startswith("lisa-errors")]
+
+
+def hide_package(packages: Path, name: str) -> None:
+    """Replace the link to the packages by links to all but one."""
+    source = packages.resolve()
+    packages.unlink()
+    packages.mkdir()
+    for entry in source.iterdir():
+        if not entry.name.startswith(name):
+            (packages / entry.name).symlink_to(entry)
 
 
 def test_concurrent_first_use_waits_and_replaces_a_dead_one(tree: Path, machine: LisaHost) -> None:
