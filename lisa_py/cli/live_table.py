@@ -24,12 +24,12 @@ class LiveTable(LiveDisplay):
 
     def write_line(self, line: str, end: str = "\n") -> None:
         if not self._rows:
-            self._write(line + end)
+            render.write_now(line + end)
             return
-        self._write(self._go_up() + line + _CLEAR_LINE + end + self._render_rows() + _CLEAR_BELOW)
+        render.write_now(self._go_up() + line + _CLEAR_LINE + end + self._render_rows() + _CLEAR_BELOW)
 
     def write_error(self, line: str) -> None:
-        sys.stdout.flush()
+        render.flush()
         print(line, file=sys.stderr, flush=True)
 
     def show_rows(self, rows: Sequence[str]) -> None:
@@ -38,15 +38,10 @@ class LiveTable(LiveDisplay):
             return
         width = self.screen.columns - 1
         up, self._rows = self._go_up(), tuple(table.truncate_row(row, width) for row in rows)
-        self._write(up + self._render_rows() + _CLEAR_BELOW)
+        render.write_now(up + self._render_rows() + _CLEAR_BELOW)
 
     def _go_up(self) -> str:
         return f"\x1b[{len(self._rows)}A\r" if self._rows else ""
 
     def _render_rows(self) -> str:
         return "".join(row + _CLEAR_LINE + "\n" for row in self._rows)
-
-    @staticmethod
-    def _write(text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -26,18 +27,34 @@ class OutputError(Exception):
 
 
 def prepare_streams() -> None:
-    """Prepare the standard streams: a closed one discards output, no character is refused."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - it lives as long as we do
-        elif hasattr(stream, "reconfigure"):
+    """Prepare the standard streams: a closed output refuses an answer, not silence; no character is refused."""
+    if sys.stdout is None:
+        sys.stdout = _open_null(1, os.O_RDONLY)
+    if sys.stderr is None:
+        sys.stderr = _open_null(2, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+
+
+def _open_null(number: int, mode: int) -> TextIO:
+    """Return a stream in place of a closed one, with its number: no other file may get that."""
+    handle = os.open(os.devnull, mode)
+    if handle != number:
+        os.dup2(handle, number, inheritable=False)
+        os.close(handle)
+    return os.fdopen(number, "w")
 
 
 def flush() -> None:
     """Write a text. Raise OutputError; BrokenPipeError if the reader is gone."""
     _write(sys.stdout.flush)
+
+
+def write_now(text: str) -> None:
+    """Write a text at once, after all before it. Raise as `flush`."""
+    _write(lambda: sys.stdout.write(text))
+    flush()
 
 
 def _write(action: Callable[[], Any]) -> None:
@@ -46,7 +63,8 @@ def _write(action: Callable[[], Any]) -> None:
     except BrokenPipeError:
         raise
     except OSError as problem:
-        raise OutputError(problem.strerror or str(problem)) from problem
+        is_closed = problem.errno == errno.EBADF
+        raise OutputError("standard output is closed" if is_closed else problem.strerror or str(problem)) from problem
 
 
 def read_screen() -> Screen | None:

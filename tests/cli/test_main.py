@@ -247,13 +247,32 @@ def test_full_disk_is_reported_in_one_line(form: tuple[str, ...], machine: LisaH
     assert ended.stderr.decode().count("\n") == 1 and b"No space left" in ended.stderr
 
 
-@pytest.mark.parametrize("closed", [1, 2])
-def test_closed_standard_stream_is_accepted(closed: int, machine: LisaHost) -> None:
+def run_closed(machine: LisaHost, closed: str, *words: str) -> tuple[int, str, str]:
+    """Return exit code, stdout and stderr of a call with closed standard streams."""
     ended = subprocess.run(
-        ["/bin/sh", "-c", f'exec "$@" {closed}>&-', "sh", *PROGRAM, "version"],
-        env=machine.env, capture_output=True, check=False,
+        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *PROGRAM, *words],
+        cwd=machine.project, env=machine.env, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (ended.returncode, ended.stderr) == (0, b"")
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&-"])
+def test_closed_output_loses_no_answer_silently(closed: str, machine: LisaHost) -> None:
+    code, _, error = run_closed(machine, closed, "session", "list", "--json")
+    assert (code, error) == (1, "lisa: the answer could not be written: standard output is closed\n")
+
+
+def test_closed_output_ends_live_lines(machine: LisaHost) -> None:
+    code, _, error = run_closed(machine, ">&-", "demo")
+    assert (code, error) == (1, "lisa: the answer could not be written: standard output is closed\n")
+
+
+def test_closed_streams_are_accepted_where_nothing_is_printed(machine: LisaHost) -> None:
+    assert run_closed(machine, "<&- >&-", "ai", "session", "list", "--quiet") == (0, "", "")
+    assert run_closed(machine, "<&- >&-", "ai", "session", "list")[0] == 1
+    code, out, _ = run_closed(machine, "<&- 2>&-", "session", "exists", "--session", "lisa-x", "--json")
+    assert (code, "exists" in out) == (1, True)
+    assert run_closed(machine, "<&- >&- 2>&-", "version")[0] == 1
 
 
 def test_invalid_utf8_and_ascii_terminals_are_handled(machine: LisaHost) -> None:
