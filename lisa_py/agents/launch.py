@@ -75,6 +75,8 @@ class AgentLaunch(Struct, frozen=True, kw_only=True):
     folder: str = ""
     """The session folder; empty if only the command line is needed."""
     project_root: str = ""
+    worktree: str = ""
+    """The worktree that is made for the session; empty if there is none."""
     run_id: str = ""
     hook: str = ""
     """Absolute path of the hook program (pane/hook.sh)."""

@@ -53,11 +53,11 @@ def find_similar(word: str, names: Iterable[str]) -> str:
     return next(iter(difflib.get_close_matches(word, list(names), n=1)), "")
 
 
-def session_not_found(session: str, project_root: str, *, resume_command: str = "") -> LisaError:
-    """Return the error; `resume_command` brings a lost session back."""
-    remedy = (
-        f"it is lost; {resume_command} brings it back" if resume_command else "lisa session list shows the sessions"
-    )
+def session_not_found(session: str, project_root: str, *, resume_command: str = "", remedy: str = "") -> LisaError:
+    """Return the error; `resume_command` brings a lost session back, `remedy` replaces the advice to list sessions."""
+    if resume_command:
+        remedy = f"it is lost; {resume_command} brings it back"
+    remedy = remedy or "lisa session list shows the sessions"
     return LisaError(
         "session_not_found",
         f"session not found: {session} ({remedy})",

@@ -198,7 +198,7 @@ class Status(Answer):
     limits: SessionLimits | UnsetType = UNSET
     """Limits of the session and their use; in the answer of `session status`."""
     resume_command: str | UnsetType = UNSET
-    """The command that brings a lost session back; in the answers of `session status` and `explain`."""
+    """The command that brings a lost session back; in answers of `session status` and `explain`."""
     output_file: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
@@ -209,6 +209,11 @@ class Status(Answer):
     def status_word(self) -> str:
         """Return the `status` word: terminal states replace active and idle."""
         return self.session_state if self.session_state in TERMINAL_STATES else self.status
+
+    @property
+    def may_be_lost(self) -> bool:
+        """Return True for the states that a lost session can have."""
+        return self.session_state in ("not_found", "crashed")
 
     @property
     def needs_polling(self) -> bool:

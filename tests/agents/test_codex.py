@@ -10,6 +10,7 @@ import pytest
 
 from lisa_py import agents
 from lisa_py.agents.launch import NO_ANSWER, AgentLaunch, Facts, LaunchPlan
+from lisa_py.contract.commit_line import build_commit_line
 from lisa_py.contract.errors import LisaError
 from lisa_py.host.processes import Process
 
@@ -349,3 +350,24 @@ def test_probe_lists_the_flags_of_the_help_pages(tmp_path: Path) -> None:
     facts = AGENT.probe_binary(str(fake), {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}, 10)
     assert facts.version == "0.80.0"
     assert facts.flags == {"--model", "--full-auto", "exec --json"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "given", "noted"),
+    [
+        ("interactive", {}, True),
+        ("exec", {}, True),
+        ("interactive", {"bypass": True}, False),
+        ("interactive", {"agent_args": "--dangerously-bypass-approvals-and-sandbox"}, False),
+        ("exec", {"agent_args": "-s danger-full-access"}, False),
+    ],
+)
+def test_a_note_says_who_commits_in_a_worktree(mode: str, given: dict[str, Any], noted: bool) -> None:
+    notes = [
+        note for note in plan(mode, "hi", worktree="/w/t", **given).notes if "cannot commit in its sandbox" in note
+    ]
+    assert len(notes) == noted
+    for note in notes:
+        assert note.endswith(f"commit for it: {build_commit_line('/w/t')}")
+        assert ("lisa session approve" in note) is (mode == "interactive")
+    assert not any("commit" in note for note in plan(mode, "hi", **given).notes)

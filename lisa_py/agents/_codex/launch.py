@@ -7,6 +7,7 @@ import re
 from lisa_py.agents._codex import BYPASS, FULL_AUTO, hooks, options, title
 from lisa_py.agents._codex.arguments import has_option, sets_config, toml_string
 from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan, require_prompt
+from lisa_py.contract.commit_line import build_commit_line
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.late_pattern import compile_late
 from lisa_py.contract.quoting import has_flag, quote, quote_posix, split_arguments
@@ -18,6 +19,8 @@ ARGUMENT_LIMIT = 100_000
 SUBCOMMAND_LIKE = compile_late(r"[a-z][a-z-]*\Z")
 """A prompt of one such word could be read as a sub-command."""
 _SHELL_OPERATORS = compile_late(r"[|<>&;#]")
+_UNCONFINED = "danger-full-access"
+"""The sandbox mode without a sandbox."""
 _SANDBOX_FLAGS = ("-s", "--sandbox", "--approve-for-me", BYPASS, "--yolo", FULL_AUTO)
 
 
@@ -74,6 +77,7 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
         notes.append("codex: lisa's own event hook is trusted for this run; other hooks keep their trust")
     else:
         hook_flags = []
+    notes += _describe_commits(request, args)
     rule_events = tuple(event for event in hooks.RULE_EVENTS if any(f"hooks.{event}=" in flag for flag in hook_flags))
     warnings += options.describe_unruled(request, rule_events)
     notes += facts.describe_unanswered("codex", "what depends on it is left out")
@@ -188,6 +192,15 @@ def _sandbox_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[st
         return FULL_AUTO
     notes += _replacement_note(facts, "exec", WORKSPACE_WRITE)
     return WORKSPACE_WRITE
+
+
+def _describe_commits(request: AgentLaunch, args: str) -> tuple[str, ...]:
+    """Return the note about who commits in a worktree; none if no sandbox keeps the git folder read-only."""
+    lifted = any(has_flag(args, flag) for flag in (BYPASS, "--yolo")) or _UNCONFINED in args
+    if not request.worktree or request.bypass or lifted:
+        return ()
+    asks = "" if request.mode == "exec" else "approve its request to (lisa session approve), or "
+    return (f"codex cannot commit in its sandbox: {asks}commit for it: {build_commit_line(request.worktree)}",)
 
 
 def _chooses_sandbox(request: AgentLaunch, args: str) -> bool:

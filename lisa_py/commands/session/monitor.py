@@ -110,6 +110,7 @@ COMMAND = Command(
         "waiting_for",
         "state_detail",
         "choices",
+        "resume_command",
         "next_offset",
         "webhook_error",
         "error_code",

@@ -89,7 +89,7 @@ def run(args: Args, ctx: Context) -> Status:
 
 
 def _find_resume_command(ctx: Context, ref: SessionRef, status: Status) -> str:
-    if status.session_state not in ("not_found", "crashed"):
+    if not status.may_be_lost:
         return ""
     from lisa_py.core.status import lost_sessions  # noqa: PLC0415 - few sessions are lost
 
@@ -170,6 +170,7 @@ COMMAND = Command(
         "waiting_for",
         "question",
         "choices",
+        "resume_command",
         "error_code",
     ),
     exit_code=lambda answer: 1 if answer.error_code == "session_not_found" else 0,

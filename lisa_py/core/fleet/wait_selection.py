@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError, UsageError, session_not_found
@@ -14,7 +14,9 @@ from lisa_py.contract.status import SESSION_STATES, DialogChoice, Status
 from lisa_py.core.advice import next_step
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
+from lisa_py.core.fleet.list_items import describe_lost
 from lisa_py.core.send.open_dialog import add_drawn_dialogs
+from lisa_py.core.status import lost_sessions
 from lisa_py.core.wait import wait_many
 from lisa_py.core.wait.wait_many import ATTENTION_STATES, WaitCondition, WaitManyResult, WaitMember
 from lisa_py.host import files
@@ -56,6 +58,8 @@ class WaitRow(Answer):
     """Choices of the open dialog; not in events of --stream-json."""
     exit_code: int | UnsetType = UNSET
     error_kind: str | UnsetType = UNSET
+    resume_command: str | UnsetType = UNSET
+    """The command that brings a lost session back; not in events of --stream-json."""
     error_code: str | UnsetType = UNSET
 
 
@@ -67,6 +71,7 @@ class MinimalWaitRow(Answer):
     state_detail: str | UnsetType = UNSET
     choices: tuple[DialogChoice, ...] | UnsetType = UNSET
     exit_code: int | UnsetType = UNSET
+    resume_command: str | UnsetType = UNSET
 
 
 class WaitCursor(Struct, kw_only=True, rename="camel"):
@@ -110,8 +115,17 @@ def select_sessions(ctx: Context, project: Project, sessions: str, root: str) ->
     own = ctx.settings.parent_session  # a parent that waits for its children does not wait for itself
     found = [ref for ref in discover.find_live_sessions(ctx, project).refs if ref.session != own]
     if not found:
-        raise LisaError("no_sessions", f"{project.root} has no session to wait for (lisa session spawn starts one)")
+        raise LisaError("no_sessions", _describe_none(ctx, project, root))
     return found
+
+
+def _describe_none(ctx: Context, project: Project, root: str) -> str:
+    """Return why there is nothing to wait for: the sessions are lost, or there were none."""
+    lost = [known for known in lost_sessions.find_lost_entries(ctx, project) if lost_sessions.is_resumable(known.meta)]
+    if not lost:
+        return f"{project.root} has no session to wait for (lisa session spawn starts one)"
+    text = describe_lost([known.ref.session for known in lost], all_projects=False, project_root=root)
+    return f"{project.root} has no living session to wait for, but {len(lost)} {text}"
 
 
 def wait_for_sessions(
@@ -149,8 +163,15 @@ def _load_cursor(ctx: Context, query: WaitQuery) -> WaitCursor:
 def build_rows(ctx: Context, found: Sequence[WaitMember]) -> tuple[WaitRow, ...]:
     """Return the rows with the choices of open dialogs, sorted by urgency, then by name."""
     statuses = add_drawn_dialogs(ctx, [(member.ref, member.status) for member in found])
-    rows = [build_row(member, statuses[member.ref]) for member in found]
+    rows = [_add_resume_command(ctx, member, build_row(member, statuses[member.ref])) for member in found]
     return tuple(sorted(rows, key=lambda each: (-each.priority_score, each.session)))
+
+
+def _add_resume_command(ctx: Context, member: WaitMember, row: WaitRow) -> WaitRow:
+    if not member.status.may_be_lost:
+        return row
+    command = lost_sessions.find_resume_command(ctx, member.ref, member.status)
+    return structs.replace(row, resume_command=command or UNSET)
 
 
 def build_row(member: WaitMember, status: Status) -> WaitRow:

@@ -264,6 +264,7 @@ def prepare_launch(
     *,
     folder: str,
     project_root: str,
+    worktree: str,
     run_id: str,
     environ: Mapping[str, str],
 ) -> PreparedLaunch:
@@ -275,6 +276,7 @@ def prepare_launch(
         resolved.launch,
         folder=folder,
         project_root=project_root,
+        worktree=worktree,
         run_id=run_id,
         environ=environ,
         hook=hook_path(),

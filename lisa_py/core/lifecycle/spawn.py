@@ -179,6 +179,7 @@ class _SpawnAttempt:
             plan.start,
             folder=plan.ref.folder,
             project_root=plan.folder,
+            worktree=plan.worktree.worktree.path if plan.worktree else "",
             run_id=plan.run_id,
             environ=environ,
         )

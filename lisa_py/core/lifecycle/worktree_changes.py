@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
+from lisa_py.contract.commit_line import build_commit_line
 from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.contract.records import SessionMeta, SessionWorktree
 from lisa_py.core.context import Context
@@ -179,7 +180,8 @@ def merge_worktree(ctx: Context, ref: SessionRef, request: MergeRequest) -> Merg
     meta, made = _read_worktree(ctx, ref)
     inside = GitFolder(made.path, ctx.settings.environ)
     if changes := worktree_end.describe_changes(inside):
-        raise LisaError("worktree_dirty", f"{made.path}: {changes}; commit it first", session=ref.session)
+        text = f"{made.path}: {changes}; commit it first: {build_commit_line(made.path)}"
+        raise LisaError("worktree_dirty", text, session=ref.session)
     tip = inside.run("rev-parse", "HEAD").strip()
     name = inside.ask("symbolic-ref", "--short", "--quiet", "HEAD") or tip
     into = request.into or made.base.removeprefix(_HEADS)

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.quoting import quote
 from lisa_py.contract.records import SessionMeta, SessionWorktree
+from lisa_py.core import session_panes
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import worktree
 from lisa_py.host import files, processes
@@ -100,6 +102,12 @@ def _find_obstacle(
         return _Obstacle("it is locked", f"git -C {quote(made.repository)} worktree unlock {quote(made.path)}")
     running = processes.find_by_working_folder(made.path, {processes.own_pid(), meta.server_pid})
     if running is not None:
+        is_own = (
+            processes.carries(running, f"LISA_RUN_ID={meta.run_id}") and session_panes.find_supervisor(meta) is not None
+        )
+        if is_own:  # its folder is not taken from a living agent
+            kill = command_line.build("session kill", session=meta.session, project_root=meta.project_root)
+            return _Obstacle(f"its session still works in it (process {running.pid}, {running.name})", str(kill))
         return _Obstacle(f"process {running.pid} ({running.name}) works in it", removal)
     if policy != "discard":
         changes = describe_changes(inside)

@@ -51,7 +51,8 @@ def _read_session(ctx: Context, ref: SessionRef, request: CaptureRequest, reader
     if request.source == "transcript" or request.last:
         raise LisaError(
             "transcript_unavailable",
-            f"{ref.session} has no transcript to read ({reason}); --raw reads its pane",
+            f"{ref.session} has no transcript to read ({reason});"
+            f" {_describe_archive(ctx, ref) or '--raw reads its pane'}",
         )
     if trouble is not None:
         raise trouble
@@ -85,8 +86,17 @@ def _read_pane(
     else:
         text = pane_text.read_tail(ctx, ref, request.lines + MARGIN, pane)
     if text is None:
-        raise session_not_found(ref.session, ref.project.root)
+        raise session_not_found(ref.session, ref.project.root, remedy=_describe_archive(ctx, ref))
     return text
+
+
+def _describe_archive(ctx: Context, ref: SessionRef) -> str:
+    """Return how the archive of a killed session is read; empty if it was not killed or has none."""
+    archive = ctx.or_archive(ref)
+    if not archive.archive:
+        return ""
+    root = archive.project.root
+    return f"it was killed; {command_line.build('session history', session=ref.session, project_root=root)} reads it"
 
 
 def _try_find_pane(ctx: Context, ref: SessionRef) -> tuple[Pane | None, TmuxUnavailable | None]:

@@ -11,7 +11,7 @@ from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.limits import UsageLimit
-from lisa_py.contract.status import DialogChoice
+from lisa_py.contract.status import DialogChoice, Status
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import monitor_stream
 from lisa_py.core.output import pane_offset, pane_text
@@ -79,6 +79,8 @@ class MonitorResult(Answer):
     """The usage limit that the agent waits at."""
     error_kind: str | UnsetType = UNSET
     exit_code: int | UnsetType = UNSET
+    resume_command: str | UnsetType = UNSET
+    """The command that brings a lost session back."""
     output_file: str | UnsetType = UNSET
     next_offset: int | UnsetType = UNSET
     recoveries: int | UnsetType = UNSET
@@ -213,6 +215,7 @@ class PollReporter:
             limit=status.limit,
             error_kind=status.error_kind,
             exit_code=status.exit_code,
+            resume_command=self._find_resume_command(status) or UNSET,
             output_file=outcome.output_file or UNSET,
             next_offset=self._read_offset(outcome.pane) or UNSET,
             recoveries=outcome.recoveries or UNSET,
@@ -225,6 +228,13 @@ class PollReporter:
         if problem:
             self._ctx.warn(f"webhook warning: {problem}")
         return structs.replace(result, webhook_error=problem or UNSET)
+
+    def _find_resume_command(self, status: Status) -> str:
+        if not status.may_be_lost:
+            return ""
+        from lisa_py.core.status import lost_sessions  # noqa: PLC0415 - few sessions are lost
+
+        return lost_sessions.find_resume_command(self._ctx, self._ref, status)
 
     def _read_offset(self, pane: Pane | None = None) -> int:
         """Return the offset after all output; a pane that was just read need not be looked for."""

@@ -54,5 +54,17 @@ def test_raw_prints_a_line_per_frame(stage: SessionHarness) -> None:
     assert stage.lisa("history", "--before", frames[2]["cursor"]).json["frames"] == frames[:2]
 
 
+def test_capture_of_a_killed_session_names_its_history(machine: LisaHost) -> None:
+    stage = SessionHarness(machine, "lisa-gone").spawn("[say one]")
+    stage.wait_for_state("idle")
+    assert stage.lisa("kill").code == 0
+    line = f"lisa session history --session 'lisa-gone' --project-root '{machine.project}'"
+    for words, code in ((("--last",), "transcript_unavailable"), (("--raw",), "session_not_found")):
+        refused = stage.lisa("capture", *words).json
+        assert (refused["errorCode"], f"it was killed; {line} reads it" in refused["error"]) == (code, True)
+    read = machine.lisa("session", "history", "--session", "lisa-gone", "--project-root", str(machine.project))
+    assert (read.code, "one" in read.out) == (0, True)
+
+
 def test_bad_before_is_an_error(stage: SessionHarness) -> None:
     assert stage.lisa("history", "--before", "x.1").json["errorCode"] == "invalid_cursor"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
+from lisa_py.contract.commit_line import build_commit_line
 from tests.lisa_host import LisaHost
 from tests.worktree_stage import WorktreeStage
 
@@ -45,7 +48,9 @@ def test_worktree_of_a_running_agent_is_kept(machine: LisaHost) -> None:
     stage = WorktreeStage(machine, "exec sleep 600")
     stage.tree.commit("one", b_txt="1\n")
     merged = stage.lisa("merge")
-    assert "works in it" in merged.err
+    assert "stays: its session still works in it (process " in merged.err
+    assert f"lisa session kill --session 'lisa-x' --project-root '{machine.project}'" in merged.err
+    assert "worktree remove" not in merged.err
     assert (stage.tree.folder.exists(), (stage.main.folder / "b.txt").exists()) == (True, True)
 
 
@@ -68,9 +73,18 @@ def test_a_dirty_target_or_worktree_is_refused(machine: LisaHost) -> None:
     stage.main.write("a.txt", "half\n")
     assert stage.lisa("merge", "--json").json["errorCode"] == "merge_target_dirty"
     stage.tree.write("new", "x")
-    assert stage.lisa("merge", "--json").json["errorCode"] == "worktree_dirty"
+    refused = stage.lisa("merge", "--json").json
+    folder = str(stage.tree.folder)
+    assert (refused["errorCode"], f"commit it first: {build_commit_line(folder)}" in refused["error"]) == (
+        "worktree_dirty",
+        True,
+    )
     assert ((stage.main.folder / "a.txt").read_text(), stage.tree.folder.exists()) == ("half\n", True)
     assert stage.lisa("merge", "--into", "nope", "--json").code == 1
+    stage.main.git("checkout", "-q", "a.txt")
+    line = build_commit_line(folder).replace("TEXT", "rest")
+    subprocess.run(["sh", "-c", line], check=True, capture_output=True, env=machine.env)
+    assert stage.lisa("merge", "--json").json["commits"] == 2
 
 
 def test_untracked_file_in_conflict_stops_the_merge(machine: LisaHost) -> None:

@@ -143,6 +143,18 @@ def test_advice_for_a_lost_session_is_to_resume_it(machine: LisaHost) -> None:
     command = f"lisa session resume --session '{stage.name}' --project-root '{machine.project}'"
     assert stage.lisa("status").json["resumeCommand"] == command
     assert f"{stage.name} is lost: {command}" in machine.lisa("session", "status", "--session", stage.name).err
+    for words in (("status",), ("monitor",)):
+        shown = machine.lisa("session", *words, "--session", stage.name, "--json-min").json
+        assert shown["resumeCommand"] == command
+    assert stage.lisa("monitor").json["resumeCommand"] == command
+    waited = machine.lisa("session", "wait", "--sessions", stage.name, "--json-min").json
+    assert waited["sessions"][0]["resumeCommand"] == command
+    assert "resumeCommand" not in job.lisa("monitor").json
+    refused = machine.lisa("session", "wait", "--all", "--json").json
+    text = (
+        f"no living session to wait for, but 1 lost: {stage.name} (ended from outside; lisa session resume --all brings"
+    )
+    assert (refused["errorCode"], text in refused["error"]) == ("no_sessions", True)
     assert stage.lisa("explain").json["status"]["resumeCommand"] == command
     assert f"to bring it back: {command}" in machine.lisa("session", "explain", "--session", stage.name).out
     advised = stage.lisa("next").json
