@@ -362,7 +362,7 @@ def test_probe_lists_the_flags_of_the_help_pages(tmp_path: Path) -> None:
         ("exec", {"agent_args": "-s danger-full-access"}, False),
     ],
 )
-def test_a_note_says_who_commits_in_a_worktree(mode: str, given: dict[str, Any], noted: bool) -> None:
+def test_plan_of_a_worktree_notes_the_line_that_commits(mode: str, given: dict[str, Any], noted: bool) -> None:
     notes = [
         note for note in plan(mode, "hi", worktree="/w/t", **given).notes if "cannot commit in its sandbox" in note
     ]
