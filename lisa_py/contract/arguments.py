@@ -69,10 +69,9 @@ class _Argument(Struct, frozen=True, kw_only=True):
             return
         if not _has_type(self.hint, value):
             raise self._refuse(value, " or ".join(dict.fromkeys(_describe(self.hint))))
-        if value is None or (isinstance(value, type(self.default)) and value == self.default):
+        if value is None or (type(value) is type(self.default) and value == self.default):
             return
-        is_default = type(value) is type(self.default) and value == self.default
-        is_number = not is_default and isinstance(value, int | float) and not isinstance(value, bool)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if is_number and not self.field.accepts_number(value):
             raise self._refuse(value, self.field.expected)
 

@@ -264,9 +264,9 @@ def prepare_launch(
     *,
     folder: str,
     project_root: str,
-    worktree: str,
     run_id: str,
     environ: Mapping[str, str],
+    worktree: str = "",
 ) -> PreparedLaunch:
     """Adapt a start to the agent installed on the PATH of `environ`.
 
