@@ -105,7 +105,7 @@ def test_cost_of_background_processes(machine: LisaHost, report: BenchmarkReport
         shares = {name: (read_cpu(pid) - before[name]) / seconds * 100 for name, pid in pids.items()}
         rows = [(name, f"{share:.3f} %", f"{read_private_memory(pids[name]):.1f}") for name, share in shares.items()]
     report.add_table(
-        "What runs while nobody looks",
+        "What runs in the background",
         ("process", "share of a core", "own memory, MB"),
         rows,
         f"Beside {names}, one idle, one working; CPU time over {SECONDS:.0f} s.",
