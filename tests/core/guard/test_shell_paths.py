@@ -68,19 +68,19 @@ DENIED = (
     'd=~/.ssh; cat $d/id_rsa',
     'cd; cat .ssh/id_rsa',
     'cd ~ && cat .ssh/*',
-    'cd ..; cat work/.env',
+    'cd ..; cat checkout/.env',
     'cd sub; cd deep; cat ../../.e*',
-    'd=..; cd $d; cat work/.env',
-    'pushd -- ..; cat work/.env',
-    "bash -c 'cd ..; cat work/.env'",
+    'd=..; cd $d; cat checkout/.env',
+    'pushd -- ..; cat checkout/.env',
+    "bash -c 'cd ..; cat checkout/.env'",
     'for i in 1 2; do cd ..; done; cat home/.ssh/id_rsa',
     'CDPATH=~; cd .ssh; cat id_rsa',
     'cat link/../.env',
     'cd link/..; cat .env',
-    'cat ..$Q/work/.env',
+    'cat ..$Q/checkout/.env',
     'cat ~+/.env',
-    'git -C .. show work/.env',
-    'env --chdir=.. cat work/.env',
+    'git -C .. show checkout/.env',
+    'env --chdir=.. cat checkout/.env',
     'tar -C ~ -cf x.tar .ssh',
     'tar -xf.env',
     'git show HEAD:.env',
@@ -101,8 +101,8 @@ DOUBTFUL = (
     'cat ./$U',
     'read f <<< env; cat .$f',
     'printf -v f env; cat .$f',
-    'cd $U; cat work/.env',
-    'cd -; cat work/.env',
+    'cd $U; cat checkout/.env',
+    'cd -; cat checkout/.env',
     'cat build/*.pem',
     'f() { cat ".$1"; }; f env',
     'cat {1..9}{1..9}{1..9}{1..9}',
@@ -135,8 +135,8 @@ HARMLESS = (
 
 
 @pytest.fixture
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "work"
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "checkout"
     for name in FILES:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -147,53 +147,55 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def decide(work: Path, line: str, rules: ToolRules | None = None) -> str:
+def decide(checkout: Path, line: str, rules: ToolRules | None = None) -> str:
     approvals = ApprovalRules(
-        file=str(work.parent / "approvals.toml"), exists=True, rules=approval_file.parse_rules(RULES)
+        file=str(checkout.parent / "approvals.toml"), exists=True, rules=approval_file.parse_rules(RULES)
     )
     call = RequestedCall(
-        tool="Bash", given={"command": line}, folder=str(work), root=str(work), environ={"SHELL": "sh"}
+        tool="Bash", given={"command": line}, folder=str(checkout), root=str(checkout), environ={"SHELL": "sh"}
     )
     return tool_rules.decide(rules or ToolRules(allowed=("Bash",)), call, approvals).decision
 
 
-def test_denied_file_is_found_however_a_line_names_it(work: Path) -> None:
-    assert [line for line in DENIED if decide(work, line) != "deny"] == []
+def test_denied_file_is_found_however_a_line_names_it(checkout: Path) -> None:
+    assert [line for line in DENIED if decide(checkout, line) != "deny"] == []
 
 
-def test_word_that_points_to_a_denied_file_is_asked_about(work: Path) -> None:
-    assert [line for line in DOUBTFUL if decide(work, line) != "ask"] == []
-    assert decide(work, DOUBTFUL[0], ToolRules(allowed=("Bash",), unattended=True)) == "deny"
+def test_word_that_points_to_a_denied_file_is_asked_about(checkout: Path) -> None:
+    assert [line for line in DOUBTFUL if decide(checkout, line) != "ask"] == []
+    assert decide(checkout, DOUBTFUL[0], ToolRules(allowed=("Bash",), unattended=True)) == "deny"
 
 
-def test_ordinary_line_is_not_asked_about(work: Path) -> None:
-    assert [line for line in HARMLESS if decide(work, line) != "allow"] == []
+def test_ordinary_line_is_not_asked_about(checkout: Path) -> None:
+    assert [line for line in HARMLESS if decide(checkout, line) != "allow"] == []
 
 
-def test_link_changes_what_two_dots_mean(work: Path) -> None:
-    (work / "out").symlink_to(work.parent / "home" / ".ssh")
-    assert decide(work, "cat out/../.ssh/id_rsa") == "deny"
-    assert decide(work, "cat out/../id_rsa") == "allow"
+def test_link_changes_what_two_dots_mean(checkout: Path) -> None:
+    (checkout / "out").symlink_to(checkout.parent / "home" / ".ssh")
+    assert decide(checkout, "cat out/../.ssh/id_rsa") == "deny"
+    assert decide(checkout, "cat out/../id_rsa") == "allow"
 
 
-def test_call_in_a_folder_that_is_not_reported_is_doubtful(work: Path) -> None:
+def test_call_in_a_folder_that_is_not_reported_is_doubtful(checkout: Path) -> None:
     denied = approval_file.parse_rules(RULES)
-    for line, doubted in (("cat .ssh/id_rsa", True), ("cat work/.env", True), ("cat src/x a.txt", False)):
-        call = RequestedCall(tool="Bash", given={"command": line}, folder=str(work), root=str(work), may_move=True)
+    for line, doubted in (("cat .ssh/id_rsa", True), ("cat checkout/.env", True), ("cat src/x a.txt", False)):
+        call = RequestedCall(
+            tool="Bash", given={"command": line}, folder=str(checkout), root=str(checkout), may_move=True
+        )
         assert bool(call_rules.compare(denied[0], call).doubt) is doubted, line
         assert call_rules.compare(denied[0], msgspec.structs.replace(call, may_move=False)).doubt == ""
 
 
-def test_rules_themselves_are_asked_about_behind_a_pattern(work: Path) -> None:
-    (work.parent / "approvals.toml").touch()
-    assert decide(work, "sed -i d ../appr*") == "ask"
-    assert decide(work, "cd ..; rm approvals.$X") == "ask"
+def test_rules_themselves_are_asked_about_behind_a_pattern(checkout: Path) -> None:
+    (checkout.parent / "approvals.toml").touch()
+    assert decide(checkout, "sed -i d ../appr*") == "ask"
+    assert decide(checkout, "cd ..; rm approvals.$X") == "ask"
 
 
 @pytest.mark.parametrize("piece", ["$x ", "{a,", ".e$(a) ", "a=b ", "x:y:z ", "../", "cd .. ", "*/", "cd a$x ", "a* "])
-def test_long_line_names_files_in_bounded_time(work: Path, piece: str) -> None:
+def test_long_line_names_files_in_bounded_time(checkout: Path, piece: str) -> None:
     started = time.process_time()
-    assert decide(work, "echo " + piece * (10_000 // len(piece))) in ("allow", "ask")
+    assert decide(checkout, "echo " + piece * (10_000 // len(piece))) in ("allow", "ask")
     assert time.process_time() - started < 3
 
 
